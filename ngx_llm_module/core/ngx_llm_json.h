@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * A JSON tree whose nodes are slices of the text (RFC 8259; parsed by yajl).
+ */
+
+
+#ifndef _NGX_LLM_JSON_H_INCLUDED_
+#define _NGX_LLM_JSON_H_INCLUDED_
+
+
+#include "ngx_llm_core.h"
+
+
+typedef enum {
+    NGX_LLM_JSON_NULL = 0,
+    NGX_LLM_JSON_FALSE,
+    NGX_LLM_JSON_TRUE,
+    NGX_LLM_JSON_NUMBER,
+    NGX_LLM_JSON_STRING,
+    NGX_LLM_JSON_ARRAY,
+    NGX_LLM_JSON_OBJECT
+} ngx_llm_json_type_e;
+
+
+typedef struct ngx_llm_json_s  ngx_llm_json_t;
+
+struct ngx_llm_json_s {
+    ngx_llm_json_t   *next;     /* sibling */
+    ngx_llm_json_t   *child;    /* of an array or object */
+    ngx_str_t         key;      /* plain; in an object */
+    ngx_str_t         raw;      /* the value as it stands in the text */
+    u_char           *begin;    /* of the member, at its key; or of the value */
+    unsigned          type:4;   /* ngx_llm_json_type_e */
+    unsigned          escaped:1;  /* a string with escapes */
+};
+
+
+typedef struct {
+    ngx_uint_t        max_depth;
+    ngx_uint_t        max_nodes;
+    ngx_str_t         error;    /* plain, out: what is wrong, with offset */
+} ngx_llm_json_conf_t;
+
+
+/*
+ * Parses a whole text.  The tree and keys with escapes live in the pool, all
+ * else points into the text.  conf may be NULL (NGX_LLM_MAX_DEPTH, _NODES, no
+ * error text).  Returns NULL for bad JSON, bad UTF-8, junk behind the value,
+ * too deep, too many nodes; no memory counts as such an error.
+ */
+ngx_llm_json_t *ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_llm_json_conf_t *conf);
+
+/* the last member of that name or NULL; NULL for a node that is no object */
+ngx_llm_json_t *ngx_llm_json_get(ngx_llm_json_t *node, char *name);
+
+/* the same, with null counting as absent */
+ngx_llm_json_t *ngx_llm_json_set(ngx_llm_json_t *node, char *name);
+
+/* a member that is a string, escaped; absent if it is no string */
+ngx_str_t ngx_llm_json_str(ngx_llm_json_t *node, char *name);
+
+/* the inside of a string node, escaped */
+ngx_str_t ngx_llm_json_text(ngx_llm_json_t *node);
+
+/*
+ * decodes escaped text; without escapes the slice itself is returned, else
+ * memory of the pool.  Lone surrogates become U+FFFD.  data == NULL: memory.
+ */
+ngx_str_t ngx_llm_json_plain(ngx_pool_t *pool, ngx_str_t *escaped);
+
+/* the character that the escape at *pos (a backslash) stands for */
+uint32_t ngx_llm_json_unescape(u_char **pos, u_char *last);
+
+/* compares escaped text with a name in ASCII */
+ngx_uint_t ngx_llm_json_is(ngx_str_t *escaped, char *name);
+
+/*
+ * an integer; NGX_DECLINED if it has a fraction other than 0, an exponent, or
+ * leaves 64 bits; NGX_ERROR if the node is no number
+ */
+ngx_int_t ngx_llm_json_int(ngx_llm_json_t *node, int64_t *n);
+
+/* a member as an integer >= 0, or "def" */
+int64_t ngx_llm_json_count(ngx_llm_json_t *node, char *name, int64_t def);
+
+ngx_uint_t ngx_llm_json_true(ngx_llm_json_t *node, char *name);
+
+/* the first member name that stands twice in an object, else NULL */
+ngx_str_t *ngx_llm_json_duplicate(ngx_llm_json_t *object);
+
+
+/*
+ * Finds the end of a JSON value in text that comes in pieces: only nesting
+ * and strings are followed.  next() returns NGX_OK with *pos behind the value,
+ * NGX_AGAIN with all consumed, NGX_ERROR for what no JSON object or array
+ * begins with.
+ */
+
+typedef struct {
+    ngx_uint_t        depth;
+    ngx_uint_t        state;
+} ngx_llm_json_end_t;
+
+
+void ngx_llm_json_end_init(ngx_llm_json_end_t *end);
+ngx_int_t ngx_llm_json_end_next(ngx_llm_json_end_t *end, u_char **pos,
+    u_char *last);
+
+
+/*
+ * Edits of a text: slices that are replaced, in the order of their place.
+ * del may be empty (insertion).
+ */
+
+typedef struct {
+    u_char           *pos;      /* in the text */
+    size_t            del;
+    ngx_str_t         text;
+} ngx_llm_edit_t;
+
+
+/*
+ * The text after the edits as a list of slices (ngx_str_t) in the array given:
+ * of the text itself and of the replacements.  No byte is copied.  The edits
+ * are sorted here.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_llm_edit_apply(ngx_str_t *text, ngx_array_t *edits,
+    ngx_array_t *slices);
+
+
+#endif /* _NGX_LLM_JSON_H_INCLUDED_ */
