@@ -1,0 +1,1237 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * What comes from a provider, whole or as a stream.
+ */
+
+
+#include "ngx_llm_anthropic.h"
+
+
+/* counts above this are nonsense; three of them can be added */
+#define NGX_LLM_ANTHROPIC_MAX_COUNT  ((int64_t) 1 << 60)
+
+
+typedef ngx_int_t (*ngx_llm_anthropic_event_pt)(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+
+
+typedef struct {
+    char                        *name;
+    ngx_llm_anthropic_event_pt   handler;
+} ngx_llm_anthropic_event_t;
+
+
+static ngx_int_t ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *content);
+static ngx_int_t ngx_llm_anthropic_read_block(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *block, ngx_uint_t json);
+static ngx_int_t ngx_llm_anthropic_read_call(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *block);
+static ngx_int_t ngx_llm_anthropic_read_citations(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *content);
+static void ngx_llm_anthropic_read_tier(ngx_llm_json_t *usage,
+    ngx_llm_response_t *res);
+
+static ngx_int_t ngx_llm_anthropic_message_start(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_block_start(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_tool_start(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *block);
+static ngx_int_t ngx_llm_anthropic_block_delta(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_input_delta(ngx_llm_reader_t *reader,
+    ngx_str_t *text);
+static void ngx_llm_anthropic_citation_delta(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *citation);
+static ngx_int_t ngx_llm_anthropic_block_stop(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_close(ngx_llm_reader_t *reader);
+static ngx_int_t ngx_llm_anthropic_close_text(ngx_llm_reader_t *reader);
+static ngx_int_t ngx_llm_anthropic_message_delta(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_message_stop(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_ping(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_error_event(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root);
+
+static ngx_int_t ngx_llm_anthropic_emit(ngx_llm_reader_t *reader,
+    ngx_llm_event_e type, ngx_str_t *text);
+static ngx_int_t ngx_llm_anthropic_emit_text(ngx_llm_reader_t *reader,
+    ngx_str_t *text);
+static ngx_int_t ngx_llm_anthropic_emit_finish(ngx_llm_reader_t *reader,
+    ngx_llm_finish_e finish, ngx_str_t *stop_sequence);
+static ngx_int_t ngx_llm_anthropic_emit_usage(ngx_llm_reader_t *reader);
+static ngx_int_t ngx_llm_anthropic_emit_done(ngx_llm_reader_t *reader);
+static ngx_int_t ngx_llm_anthropic_bad_event(ngx_llm_reader_t *reader);
+
+static ngx_llm_finish_e ngx_llm_anthropic_finish(ngx_str_t *reason);
+static ngx_uint_t ngx_llm_anthropic_is_json_tool(ngx_llm_json_t *block);
+static ngx_uint_t ngx_llm_anthropic_is_url(ngx_llm_json_t *citation);
+static void ngx_llm_anthropic_citation(ngx_llm_json_t *citation,
+    ngx_llm_out_t *out);
+static void ngx_llm_anthropic_citation_end(ngx_llm_out_t *out,
+    ngx_uint_t start, ngx_uint_t end);
+static void ngx_llm_anthropic_usage(ngx_llm_json_t *node,
+    ngx_llm_anthropic_reader_t *state, ngx_llm_usage_t *usage);
+static void ngx_llm_anthropic_read_count(ngx_llm_json_t *node, char *name,
+    int64_t *n);
+
+
+static ngx_llm_anthropic_event_t  ngx_llm_anthropic_events[] = {
+    { "content_block_delta", ngx_llm_anthropic_block_delta },
+    { "content_block_start", ngx_llm_anthropic_block_start },
+    { "content_block_stop", ngx_llm_anthropic_block_stop },
+    { "message_start", ngx_llm_anthropic_message_start },
+    { "message_delta", ngx_llm_anthropic_message_delta },
+    { "message_stop", ngx_llm_anthropic_message_stop },
+    { "ping", ngx_llm_anthropic_ping },
+    { "error", ngx_llm_anthropic_error_event },
+    { NULL, NULL }
+};
+
+
+ngx_int_t
+ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    reason, type;
+    ngx_llm_json_t              *content, *root, *usage;
+    ngx_llm_part_t              *part;
+    ngx_llm_choice_t            *choice;
+    ngx_llm_anthropic_reader_t   state;
+
+    root = ngx_llm_json_parse(res->pool, text, NULL);
+
+    type = ngx_llm_json_str(root, "type");
+
+    if (ngx_llm_json_is(&type, "error")) {
+
+        rc = ngx_llm_anthropic_error(res->pool, root, 0, err);
+
+        if (rc != NGX_DECLINED) {
+            return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
+        }
+    }
+
+    content = ngx_llm_json_get(root, "content");
+
+    if (content == NULL || content->type != NGX_LLM_JSON_ARRAY) {
+        rc = ngx_llm_error(res->pool, err, 502, "server_error",
+                           "invalid_response", NULL,
+                           "provider sent an answer that is no message");
+        err->fail = NGX_LLM_FAIL_INVALID;
+
+        return rc;
+    }
+
+    choice = ngx_array_push(&res->choices);
+    if (choice == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(choice, sizeof(ngx_llm_choice_t));
+
+    res->id = ngx_llm_json_str(root, "id");
+    res->model = ngx_llm_json_str(root, "model");
+
+    if (ngx_llm_anthropic_read_content(res, choice, content) != NGX_OK
+        || ngx_llm_anthropic_read_citations(res, choice, content) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    reason = ngx_llm_json_str(root, "stop_reason");
+
+    choice->finish = ngx_llm_anthropic_finish(&reason);
+    choice->stop_sequence = ngx_llm_json_str(root, "stop_sequence");
+
+    if (choice->finish == NGX_LLM_FINISH_TOOL_CALLS) {
+
+        /* the answer itself may have come as a call */
+
+        for (part = choice->parts; part; part = part->next) {
+            if (part->type == NGX_LLM_PART_TOOL_CALL) {
+                break;
+            }
+        }
+
+        if (part == NULL) {
+            choice->finish = NGX_LLM_FINISH_STOP;
+        }
+    }
+
+    if (choice->finish == NGX_LLM_FINISH_CONTENT_FILTER) {
+        reason = ngx_llm_json_str(ngx_llm_json_get(root, "stop_details"),
+                                  "explanation");
+
+        if (reason.len) {
+            part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                         NGX_LLM_PART_REFUSAL);
+            if (part == NULL) {
+                return NGX_ERROR;
+            }
+
+            part->text = reason;
+        }
+    }
+
+    usage = ngx_llm_json_get(root, "usage");
+
+    ngx_memzero(&state, sizeof(ngx_llm_anthropic_reader_t));
+
+    ngx_llm_anthropic_usage(usage, &state, &res->usage);
+    ngx_llm_anthropic_read_tier(usage, res);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *content)
+{
+    ngx_uint_t       json;
+    ngx_llm_json_t  *block;
+
+    json = 0;
+
+    for (block = content->child; block; block = block->next) {
+        if (ngx_llm_anthropic_is_json_tool(block)) {
+            json = 1;
+        }
+    }
+
+    for (block = content->child; block; block = block->next) {
+
+        if (ngx_llm_anthropic_read_block(res, choice, block, json)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_read_block(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *block, ngx_uint_t json)
+{
+    ngx_str_t        text, type;
+    ngx_llm_part_t  *part;
+
+    type = ngx_llm_json_str(block, "type");
+
+    if (ngx_llm_json_is(&type, "text")) {
+        text = ngx_llm_json_str(block, "text");
+
+        /* beside the JSON that was asked for, no text is wanted */
+
+        if (text.len == 0 || json) {
+            return NGX_OK;
+        }
+
+        part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                     NGX_LLM_PART_TEXT);
+        if (part == NULL) {
+            return NGX_ERROR;
+        }
+
+        part->text = text;
+
+        return NGX_OK;
+    }
+
+    if (ngx_llm_json_is(&type, "thinking")) {
+        part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                     NGX_LLM_PART_REASONING);
+        if (part == NULL) {
+            return NGX_ERROR;
+        }
+
+        part->text = ngx_llm_json_str(block, "thinking");
+        part->signature = ngx_llm_json_str(block, "signature");
+
+        return NGX_OK;
+    }
+
+    if (ngx_llm_json_is(&type, "redacted_thinking")) {
+        part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                     NGX_LLM_PART_REDACTED);
+        if (part == NULL) {
+            return NGX_ERROR;
+        }
+
+        part->data = ngx_llm_json_str(block, "data");
+
+        return NGX_OK;
+    }
+
+    if (ngx_llm_json_is(&type, "tool_use")) {
+        return ngx_llm_anthropic_read_call(res, choice, block);
+    }
+
+    /* server tools and what is not known yet */
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_read_call(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *block)
+{
+    ngx_str_t        raw;
+    ngx_uint_t       json;
+    ngx_llm_out_t    out;
+    ngx_llm_json_t  *input;
+    ngx_llm_part_t  *part;
+
+    json = ngx_llm_anthropic_is_json_tool(block);
+
+    part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                 json ? NGX_LLM_PART_TEXT
+                                      : NGX_LLM_PART_TOOL_CALL);
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    input = ngx_llm_json_set(block, "input");
+
+    if (input != NULL) {
+        raw = input->raw;
+
+    } else {
+        ngx_str_set(&raw, "{}");
+    }
+
+    if (!json) {
+        part->id = ngx_llm_json_str(block, "id");
+        part->name = ngx_llm_json_str(block, "name");
+        part->input = raw;
+
+        return NGX_OK;
+    }
+
+    /* each byte may become an escape of six */
+
+    ngx_llm_out_init(&out, res->pool, NULL, 0, raw.len * 6);
+    ngx_llm_out_escape_raw(&out, &raw);
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    part->text.data = out.start;
+    part->text.len = ngx_llm_out_len(&out);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_read_citations(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *content)
+{
+    ngx_str_t        text, type;
+    ngx_uint_t       n, next, start;
+    ngx_llm_out_t    out;
+    ngx_llm_json_t  *block, *citation, *citations;
+
+    n = 0;
+    start = 0;
+
+    /* an annotation is less than six times the citation */
+
+    ngx_llm_out_init(&out, res->pool, NULL, 0, content->raw.len * 6);
+
+    for (block = content->child; block; block = block->next) {
+
+        type = ngx_llm_json_str(block, "type");
+
+        if (!ngx_llm_json_is(&type, "text")) {
+            continue;
+        }
+
+        text = ngx_llm_json_str(block, "text");
+        next = start + ngx_llm_anthropic_count(&text);
+
+        citations = ngx_llm_json_get(block, "citations");
+        citation = NULL;
+
+        if (citations != NULL && citations->type == NGX_LLM_JSON_ARRAY) {
+            citation = citations->child;
+        }
+
+        for ( /* void */ ; citation; citation = citation->next) {
+
+            if (!ngx_llm_anthropic_is_url(citation)) {
+                continue;
+            }
+
+            ngx_llm_out_char(&out, n++ ? ',' : '[');
+            ngx_llm_anthropic_citation(citation, &out);
+            ngx_llm_anthropic_citation_end(&out, start, next);
+        }
+
+        start = next;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    ngx_llm_out_char(&out, ']');
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    choice->annotations.data = out.start;
+    choice->annotations.len = ngx_llm_out_len(&out);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_llm_anthropic_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
+{
+    ngx_str_t  tier;
+
+    tier = ngx_llm_json_str(usage, "service_tier");
+
+    if (ngx_llm_json_is(&tier, "standard")) {
+        ngx_str_set(&res->service_tier, "default");
+
+    } else if (ngx_llm_json_is(&tier, "priority")) {
+        ngx_str_set(&res->service_tier, "priority");
+    }
+}
+
+
+ngx_int_t
+ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
+{
+    ngx_str_t                   type;
+    ngx_llm_json_t             *root;
+    ngx_llm_anthropic_event_t  *e;
+
+    if (reader->done || reader->failed || frame->data.len == 0) {
+        return NGX_OK;
+    }
+
+    root = ngx_llm_json_parse(reader->scratch, &frame->data, NULL);
+
+    if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
+        return ngx_llm_anthropic_bad_event(reader);
+    }
+
+    type = ngx_llm_json_str(root, "type");
+
+    if (type.data == NULL) {
+        type = frame->name;
+    }
+
+    for (e = ngx_llm_anthropic_events; e->name; e++) {
+
+        if (ngx_llm_json_is(&type, e->name)) {
+            return e->handler(reader, root);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_llm_anthropic_read_end(ngx_llm_reader_t *reader)
+{
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    if (reader->done || reader->failed || !state->stopped) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_anthropic_emit_done(reader);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_message_start(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root)
+{
+    ngx_int_t                    rc;
+    ngx_llm_json_t              *message;
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    if (state->started) {
+        return NGX_OK;
+    }
+
+    state->started = 1;
+
+    message = ngx_llm_json_get(root, "message");
+
+    ngx_llm_anthropic_usage(ngx_llm_json_get(message, "usage"), state,
+                            &reader->usage);
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_START;
+    ev.id = ngx_llm_json_str(message, "id");
+    ev.model = ngx_llm_json_str(message, "model");
+
+    rc = reader->handler(reader->data, &ev);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* what the prompt cost is known even if the client leaves */
+
+    return ngx_llm_anthropic_emit_usage(reader);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_block_start(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    text, type;
+    ngx_llm_json_t              *block;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    /* the end of the block before may be missing */
+
+    rc = ngx_llm_anthropic_close(reader);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    block = ngx_llm_json_get(root, "content_block");
+    type = ngx_llm_json_str(block, "type");
+
+    state->block = ngx_llm_json_count(root, "index", -1);
+
+    if (ngx_llm_json_is(&type, "text")) {
+        state->kind = NGX_LLM_ANTHROPIC_TEXT;
+        state->start = state->chars;
+
+        text = ngx_llm_json_str(block, "text");
+
+        return ngx_llm_anthropic_emit_text(reader, &text);
+    }
+
+    if (ngx_llm_json_is(&type, "thinking")) {
+        state->kind = NGX_LLM_ANTHROPIC_THINKING;
+
+        text = ngx_llm_json_str(block, "thinking");
+
+        return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REASONING, &text);
+    }
+
+    if (ngx_llm_json_is(&type, "tool_use")) {
+        return ngx_llm_anthropic_tool_start(reader, block);
+    }
+
+    state->kind = NGX_LLM_ANTHROPIC_SKIP;
+
+    if (ngx_llm_json_is(&type, "redacted_thinking")) {
+        text = ngx_llm_json_str(block, "data");
+
+        return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REDACTED, &text);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_tool_start(ngx_llm_reader_t *reader, ngx_llm_json_t *block)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    text;
+    ngx_llm_out_t                out;
+    ngx_llm_json_t              *input;
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    state->args = 0;
+    state->whole = 0;
+
+    if (ngx_llm_anthropic_is_json_tool(block)) {
+        state->kind = NGX_LLM_ANTHROPIC_JSON;
+        state->json = 1;
+
+    } else {
+        state->kind = NGX_LLM_ANTHROPIC_TOOL;
+
+        ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+        ev.type = NGX_LLM_EVENT_TOOL_START;
+        ev.tool = state->ntools++;
+        ev.id = ngx_llm_json_str(block, "id");
+        ev.name = ngx_llm_json_str(block, "name");
+
+        rc = reader->handler(reader->data, &ev);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    /* commonly empty: the input follows in pieces */
+
+    input = ngx_llm_json_get(block, "input");
+
+    if (input == NULL || input->type != NGX_LLM_JSON_OBJECT
+        || input->child == NULL)
+    {
+        return NGX_OK;
+    }
+
+    ngx_llm_out_init(&out, reader->scratch, NULL, 0, input->raw.len * 6);
+    ngx_llm_out_escape_raw(&out, &input->raw);
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
+
+    rc = ngx_llm_anthropic_input_delta(reader, &text);
+
+    state->whole = 1;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_block_delta(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    ngx_str_t                    text, type;
+    ngx_llm_json_t              *delta;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    /* blocks do not interleave; one whose start was not seen is not known */
+
+    if (ngx_llm_json_count(root, "index", state->block) != state->block) {
+        return NGX_OK;
+    }
+
+    delta = ngx_llm_json_get(root, "delta");
+    type = ngx_llm_json_str(delta, "type");
+
+    switch (state->kind) {
+
+    case NGX_LLM_ANTHROPIC_TEXT:
+
+        if (ngx_llm_json_is(&type, "text_delta")) {
+            text = ngx_llm_json_str(delta, "text");
+            return ngx_llm_anthropic_emit_text(reader, &text);
+        }
+
+        if (ngx_llm_json_is(&type, "citations_delta")) {
+            ngx_llm_anthropic_citation_delta(reader,
+                                          ngx_llm_json_get(delta, "citation"));
+        }
+
+        return NGX_OK;
+
+    case NGX_LLM_ANTHROPIC_TOOL:
+    case NGX_LLM_ANTHROPIC_JSON:
+
+        if (ngx_llm_json_is(&type, "input_json_delta") && !state->whole) {
+            text = ngx_llm_json_str(delta, "partial_json");
+            return ngx_llm_anthropic_input_delta(reader, &text);
+        }
+
+        return NGX_OK;
+
+    case NGX_LLM_ANTHROPIC_THINKING:
+
+        if (ngx_llm_json_is(&type, "thinking_delta")) {
+            text = ngx_llm_json_str(delta, "thinking");
+            return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REASONING,
+                                          &text);
+        }
+
+        if (ngx_llm_json_is(&type, "signature_delta")) {
+            text = ngx_llm_json_str(delta, "signature");
+            return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_SIGNATURE,
+                                          &text);
+        }
+
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_input_delta(ngx_llm_reader_t *reader, ngx_str_t *text)
+{
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    if (text->len == 0) {
+        return NGX_OK;
+    }
+
+    state->args = 1;
+
+    if (state->kind == NGX_LLM_ANTHROPIC_JSON) {
+        return ngx_llm_anthropic_emit_text(reader, text);
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_TOOL_ARGS;
+    ev.tool = state->ntools - 1;
+    ev.text = *text;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static void
+ngx_llm_anthropic_citation_delta(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *citation)
+{
+    size_t                       len;
+    ngx_llm_out_t               *out;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+    out = &state->citations;
+
+    if (out->max == 0) {
+        ngx_llm_out_init(out, reader->pool, NULL, 0,
+                         NGX_LLM_ANTHROPIC_CITATIONS);
+    }
+
+    if (out->failed || !ngx_llm_anthropic_is_url(citation)) {
+        return;
+    }
+
+    /* each ends with a zero, which JSON text does not hold */
+
+    len = ngx_llm_out_len(out);
+
+    ngx_llm_anthropic_citation(citation, out);
+    ngx_llm_out_char(out, '\0');
+
+    if (out->failed && out->start != NULL) {
+
+        /* too many: the rest of the block's are not shown */
+
+        out->last = out->start + len;
+    }
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_block_stop(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    if (ngx_llm_json_count(root, "index", state->block) != state->block) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_anthropic_close(reader);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_close(ngx_llm_reader_t *reader)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    text;
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+    ngx_llm_anthropic_block_e    kind;
+
+    state = reader->state;
+    kind = state->kind;
+
+    switch (kind) {
+
+    case NGX_LLM_ANTHROPIC_TEXT:
+        rc = ngx_llm_anthropic_close_text(reader);
+        break;
+
+    case NGX_LLM_ANTHROPIC_TOOL:
+    case NGX_LLM_ANTHROPIC_JSON:
+        rc = NGX_OK;
+
+        if (!state->args) {
+            ngx_str_set(&text, "{}");
+            rc = ngx_llm_anthropic_input_delta(reader, &text);
+        }
+
+        break;
+
+    default:
+        rc = NGX_OK;
+    }
+
+    state->kind = NGX_LLM_ANTHROPIC_NONE;
+    state->block = -1;
+
+    if (rc != NGX_OK || kind != NGX_LLM_ANTHROPIC_TOOL) {
+        return rc;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_TOOL_END;
+    ev.tool = state->ntools - 1;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_close_text(ngx_llm_reader_t *reader)
+{
+    u_char                      *end, *p;
+    ngx_int_t                    rc;
+    ngx_str_t                    text;
+    ngx_llm_out_t                out, *held;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+    held = &state->citations;
+
+    p = held->start;
+
+    while (p < held->last) {
+
+        end = p + ngx_strlen(p);
+
+        ngx_llm_out_init(&out, reader->scratch, NULL, 0,
+                         NGX_LLM_ANTHROPIC_CITATIONS * 2);
+
+        ngx_llm_out_data(&out, p, end - p);
+        ngx_llm_anthropic_citation_end(&out, state->start, state->chars);
+
+        if (out.failed) {
+            return NGX_ERROR;
+        }
+
+        text.data = out.start;
+        text.len = ngx_llm_out_len(&out);
+
+        rc = ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_ANNOTATION, &text);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        p = end + 1;
+    }
+
+    held->last = held->start;
+    held->failed = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_message_delta(ngx_llm_reader_t *reader,
+    ngx_llm_json_t *root)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    reason, sequence, text;
+    ngx_llm_json_t              *delta;
+    ngx_llm_finish_e             finish;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+    state->stopped = 1;
+
+    ngx_llm_anthropic_usage(ngx_llm_json_get(root, "usage"), state,
+                            &reader->usage);
+
+    delta = ngx_llm_json_get(root, "delta");
+    reason = ngx_llm_json_str(delta, "stop_reason");
+
+    if (reason.data != NULL) {
+        finish = ngx_llm_anthropic_finish(&reason);
+        sequence = ngx_llm_json_str(delta, "stop_sequence");
+
+        if (finish == NGX_LLM_FINISH_CONTENT_FILTER) {
+            text = ngx_llm_json_str(ngx_llm_json_get(delta, "stop_details"),
+                                    "explanation");
+
+            rc = ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REFUSAL, &text);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        rc = ngx_llm_anthropic_emit_finish(reader, finish, &sequence);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_llm_anthropic_emit_usage(reader);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_message_stop(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    return ngx_llm_anthropic_emit_done(reader);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_ping(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    ngx_llm_event_t  ev;
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_PING;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_error_event(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
+{
+    ngx_int_t        rc;
+    ngx_llm_error_t  err;
+    ngx_llm_event_t  ev;
+
+    rc = ngx_llm_anthropic_error(reader->scratch, root, 0, &err);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_llm_anthropic_bad_event(reader);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_ERROR;
+    ev.error = &err;
+
+    reader->failed = 1;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_emit(ngx_llm_reader_t *reader, ngx_llm_event_e type,
+    ngx_str_t *text)
+{
+    ngx_llm_event_t  ev;
+
+    if (text->len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = type;
+    ev.text = *text;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_emit_text(ngx_llm_reader_t *reader, ngx_str_t *text)
+{
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+    state->chars += ngx_llm_anthropic_count(text);
+
+    return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_TEXT, text);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_emit_finish(ngx_llm_reader_t *reader,
+    ngx_llm_finish_e finish, ngx_str_t *stop_sequence)
+{
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    if (reader->finish != NGX_LLM_FINISH_NONE) {
+        return NGX_OK;
+    }
+
+    if (finish == NGX_LLM_FINISH_TOOL_CALLS && state->json
+        && state->ntools == 0)
+    {
+        finish = NGX_LLM_FINISH_STOP;
+    }
+
+    reader->finish = finish;
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_FINISH;
+    ev.finish = finish;
+    ev.stop_sequence = *stop_sequence;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_emit_usage(ngx_llm_reader_t *reader)
+{
+    ngx_llm_event_t  ev;
+
+    if (!reader->usage.reported) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_USAGE;
+    ev.usage = &reader->usage;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_emit_done(ngx_llm_reader_t *reader)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    none;
+    ngx_llm_event_t              ev;
+    ngx_llm_anthropic_reader_t  *state;
+
+    state = reader->state;
+
+    ngx_str_null(&none);
+
+    rc = ngx_llm_anthropic_emit_finish(reader,
+                                       state->ntools
+                                       ? NGX_LLM_FINISH_TOOL_CALLS
+                                       : NGX_LLM_FINISH_STOP,
+                                       &none);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    reader->done = 1;
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_DONE;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_bad_event(ngx_llm_reader_t *reader)
+{
+    ngx_llm_error_t  err;
+    ngx_llm_event_t  ev;
+
+    if (ngx_llm_error(reader->scratch, &err, 502, "server_error",
+                      "invalid_response", NULL,
+                      "provider sent an event that is not valid")
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    err.fail = NGX_LLM_FAIL_INVALID;
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_ERROR;
+    ev.error = &err;
+
+    reader->failed = 1;
+
+    return reader->handler(reader->data, &ev);
+}
+
+
+static ngx_llm_finish_e
+ngx_llm_anthropic_finish(ngx_str_t *reason)
+{
+    if (ngx_llm_json_is(reason, "tool_use")) {
+        return NGX_LLM_FINISH_TOOL_CALLS;
+    }
+
+    if (ngx_llm_json_is(reason, "max_tokens")
+        || ngx_llm_json_is(reason, "model_context_window_exceeded"))
+    {
+        return NGX_LLM_FINISH_LENGTH;
+    }
+
+    if (ngx_llm_json_is(reason, "refusal")) {
+        return NGX_LLM_FINISH_CONTENT_FILTER;
+    }
+
+    if (ngx_llm_json_is(reason, "pause_turn")) {
+        return NGX_LLM_FINISH_PAUSE;
+    }
+
+    return NGX_LLM_FINISH_STOP;
+}
+
+
+static ngx_uint_t
+ngx_llm_anthropic_is_json_tool(ngx_llm_json_t *block)
+{
+    ngx_str_t  name, type;
+
+    type = ngx_llm_json_str(block, "type");
+    name = ngx_llm_json_str(block, "name");
+
+    return ngx_llm_json_is(&type, "tool_use")
+           && ngx_llm_json_is(&name, NGX_LLM_ANTHROPIC_JSON_TOOL);
+}
+
+
+/* OpenAI has a form for these alone */
+
+static ngx_uint_t
+ngx_llm_anthropic_is_url(ngx_llm_json_t *citation)
+{
+    ngx_str_t  type, url;
+
+    type = ngx_llm_json_str(citation, "type");
+    url = ngx_llm_json_str(citation, "url");
+
+    return ngx_llm_json_is(&type, "web_search_result_location") && url.len;
+}
+
+
+/* an annotation up to its place in the text */
+
+static void
+ngx_llm_anthropic_citation(ngx_llm_json_t *citation, ngx_llm_out_t *out)
+{
+    ngx_str_t  title, url;
+
+    url = ngx_llm_json_str(citation, "url");
+    title = ngx_llm_json_str(citation, "title");
+
+    ngx_llm_out_lit(out, "{\"type\":\"url_citation\",\"url_citation\":"
+                         "{\"url\":");
+    ngx_llm_out_quoted(out, &url);
+    ngx_llm_out_lit(out, ",\"title\":");
+    ngx_llm_out_quoted(out, &title);
+}
+
+
+static void
+ngx_llm_anthropic_citation_end(ngx_llm_out_t *out, ngx_uint_t start,
+    ngx_uint_t end)
+{
+    ngx_llm_out_lit(out, ",\"start_index\":");
+    ngx_llm_out_int(out, (int64_t) start);
+    ngx_llm_out_lit(out, ",\"end_index\":");
+    ngx_llm_out_int(out, (int64_t) end);
+    ngx_llm_out_lit(out, "}}");
+}
+
+
+static void
+ngx_llm_anthropic_usage(ngx_llm_json_t *node,
+    ngx_llm_anthropic_reader_t *state, ngx_llm_usage_t *usage)
+{
+    int64_t          write_5m;
+    ngx_llm_json_t  *creation, *details;
+
+    if (node == NULL || node->type != NGX_LLM_JSON_OBJECT) {
+        return;
+    }
+
+    /* counts are totals so far: what is there replaces what was known */
+
+    ngx_llm_anthropic_read_count(node, "input_tokens", &state->input);
+    ngx_llm_anthropic_read_count(node, "output_tokens", &state->output);
+    ngx_llm_anthropic_read_count(node, "cache_read_input_tokens",
+                                 &state->cache_read);
+
+    creation = ngx_llm_json_get(node, "cache_creation");
+
+    if (creation != NULL) {
+        write_5m = ngx_max(state->cache_write - state->cache_write_1h, 0);
+
+        ngx_llm_anthropic_read_count(creation, "ephemeral_5m_input_tokens",
+                                     &write_5m);
+        ngx_llm_anthropic_read_count(creation, "ephemeral_1h_input_tokens",
+                                     &state->cache_write_1h);
+
+        state->cache_write = write_5m + state->cache_write_1h;
+    }
+
+    ngx_llm_anthropic_read_count(node, "cache_creation_input_tokens",
+                                 &state->cache_write);
+
+    details = ngx_llm_json_get(node, "output_tokens_details");
+
+    ngx_llm_anthropic_read_count(details, "thinking_tokens",
+                                 &state->thinking);
+
+    usage->prompt = state->input + state->cache_read + state->cache_write;
+    usage->completion = state->output;
+    usage->cached = state->cache_read;
+    usage->cache_write = state->cache_write;
+    usage->cache_write_1h = ngx_min(state->cache_write_1h,
+                                    state->cache_write);
+    usage->reasoning = ngx_min(state->thinking, state->output);
+    usage->reported = 1;
+}
+
+
+static void
+ngx_llm_anthropic_read_count(ngx_llm_json_t *node, char *name, int64_t *n)
+{
+    int64_t  count;
+
+    count = ngx_llm_json_count(node, name, -1);
+
+    if (count >= 0) {
+        *n = ngx_min(count, NGX_LLM_ANTHROPIC_MAX_COUNT);
+    }
+}

@@ -1,0 +1,204 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * A dialect is a wire format: one table of functions, used for clients and
+ * for providers alike.  Adding one takes its file and a line in
+ * ngx_llm_dialects.c.
+ *
+ * Unless said otherwise functions return NGX_OK, NGX_ERROR (no memory), and
+ * readers and writers of requests NGX_DECLINED with err filled: the client's
+ * request cannot be served.
+ */
+
+
+#ifndef _NGX_LLM_DIALECT_H_INCLUDED_
+#define _NGX_LLM_DIALECT_H_INCLUDED_
+
+
+#include "ngx_llm_core.h"
+#include "ngx_llm_json.h"
+#include "ngx_llm_sse.h"
+#include "ngx_llm_chat.h"
+#include "ngx_llm_params.h"
+
+
+/* where a request goes: facts of a deployment and its provider; plain */
+
+typedef struct {
+    ngx_str_t                 provider;     /* name, for messages */
+    ngx_str_t                 base;         /* path of the url, no final "/" */
+    ngx_str_t                 model;        /* the provider's name for it */
+    ngx_str_t                 key;          /* empty: none */
+    ngx_str_t                 api_version;
+    ngx_str_t                 beta;         /* anthropic-beta of the client */
+    int64_t                   max_tokens;   /* default where one is needed */
+    uint64_t                  drop;         /* drop_params: bits */
+} ngx_llm_target_t;
+
+
+/* the reader of a provider's stream, one per attempt */
+
+typedef struct {
+    const ngx_llm_dialect_t  *dialect;
+    ngx_pool_t               *pool;
+    ngx_pool_t               *scratch;      /* reset before each frame */
+    ngx_llm_sse_t             sse;
+    void                     *state;        /* dialect->reader_size, zeroed */
+
+    ngx_llm_event_pt          handler;
+    void                     *data;
+
+    ngx_llm_usage_t           usage;        /* latest */
+    ngx_llm_finish_e          finish;       /* of the first choice */
+
+    unsigned                  splice:1;     /* bytes go through: TEXT and the
+                                               like only need to be told once
+                                               a frame, without their text */
+    unsigned                  hidden:1;     /* out: the frame is there only
+                                               because the gateway asked for
+                                               usage */
+    unsigned                  done:1;       /* DONE was given */
+    unsigned                  failed:1;     /* ERROR was given */
+    unsigned                  ended:1;      /* read_end() was called */
+} ngx_llm_reader_t;
+
+
+/* the writer of a client's answer, one per request */
+
+typedef struct {
+    const ngx_llm_dialect_t  *dialect;
+    ngx_pool_t               *pool;
+    ngx_llm_chat_t           *chat;
+    ngx_str_t                 id;           /* plain; for who has none */
+    ngx_str_t                 model;        /* plain; as the client asked */
+    time_t                    created;
+    void                     *state;        /* dialect->writer_size, zeroed */
+    unsigned                  started:1;    /* the stream has begun */
+} ngx_llm_writer_t;
+
+
+#define NGX_LLM_DIALECT_SSE       0x0001    /* streams are server-sent events */
+
+
+struct ngx_llm_dialect_s {
+    ngx_str_t                 name;
+    ngx_uint_t                flags;
+    size_t                    reader_size;
+    size_t                    writer_size;
+    ngx_str_t                 default_base; /* path of a url without one */
+
+    /* for clients; all NULL where no client speaks it */
+
+    /* reads chat->text into chat */
+    ngx_int_t               (*read_request)(ngx_llm_chat_t *chat,
+                                ngx_llm_error_t *err);
+
+    void                    (*write_response)(ngx_llm_writer_t *w,
+                                ngx_llm_response_t *res, ngx_llm_out_t *out);
+
+    /* appends what an event is in this dialect, which may be nothing */
+    void                    (*write_event)(ngx_llm_writer_t *w,
+                                ngx_llm_event_t *ev, ngx_llm_out_t *out);
+
+    /* an error as a body, and as the end of a stream that has begun */
+    void                    (*write_error)(ngx_llm_error_t *err,
+                                ngx_llm_out_t *out);
+    void                    (*write_stream_error)(ngx_llm_error_t *err,
+                                ngx_llm_out_t *out);
+
+    /* for providers */
+
+    /* chat is not changed but for "dropped" */
+    ngx_int_t               (*write_request)(ngx_llm_chat_t *chat,
+                                ngx_llm_target_t *target, ngx_llm_out_t *out,
+                                ngx_llm_error_t *err);
+
+    /*
+     * a request that came in the same dialect: what must change, as edits
+     * (ngx_llm_edit_t) of chat->text
+     */
+    ngx_int_t               (*edit_request)(ngx_llm_chat_t *chat,
+                                ngx_llm_target_t *target, ngx_array_t *edits,
+                                ngx_llm_error_t *err);
+
+    /* the path with the query, escaped; header lines with CR LF */
+    void                    (*write_path)(ngx_llm_chat_t *chat,
+                                ngx_llm_target_t *target, ngx_llm_out_t *out);
+    void                    (*write_headers)(ngx_llm_chat_t *chat,
+                                ngx_llm_target_t *target, ngx_llm_out_t *out);
+
+    /*
+     * a whole 2xx body; NGX_DECLINED: no answer (err: NGX_LLM_FAIL_INVALID,
+     * or what an error inside a 200 means)
+     */
+    ngx_int_t               (*read_response)(ngx_str_t *text,
+                                ngx_llm_response_t *res,
+                                ngx_llm_error_t *err);
+
+    /* gives events to reader->handler; NGX_OK, NGX_ERROR */
+    ngx_int_t               (*read_frame)(ngx_llm_reader_t *reader,
+                                ngx_llm_frame_t *frame);
+
+    /*
+     * the input has ended: gives what was held back, and DONE if the answer
+     * is whole although its end mark is missing
+     */
+    ngx_int_t               (*read_end)(ngx_llm_reader_t *reader);
+
+    /*
+     * the body of a status >= 300 (may be empty, may be no JSON) and the
+     * status: fills err, class and message included; never fails
+     */
+    void                    (*read_error)(ngx_pool_t *pool,
+                                ngx_uint_t status, ngx_str_t *text,
+                                ngx_llm_error_t *err);
+};
+
+
+extern const ngx_llm_dialect_t   ngx_llm_openai;
+extern const ngx_llm_dialect_t   ngx_llm_anthropic;
+
+/* all dialects, the last is NULL */
+extern const ngx_llm_dialect_t  *ngx_llm_dialects[];
+
+const ngx_llm_dialect_t *ngx_llm_dialect_find(ngx_str_t *name);
+
+
+/* pool: lives as long as the stream; scratch: the reader's own, reset often */
+ngx_int_t ngx_llm_reader_init(ngx_llm_reader_t *reader,
+    const ngx_llm_dialect_t *dialect, ngx_pool_t *pool, ngx_pool_t *scratch);
+
+/*
+ * Takes bytes from *pos.  NGX_OK: one frame was read (its events are given);
+ * NGX_AGAIN: all consumed; NGX_ERROR: a frame too long, or no memory.
+ */
+ngx_int_t ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos,
+    u_char *last, ngx_llm_frame_t *frame);
+
+/*
+ * The input has ended; reader->done tells whether the stream was whole.  A
+ * frame that lacked its blank line is returned (NGX_OK), else NGX_DONE.
+ */
+ngx_int_t ngx_llm_reader_end(ngx_llm_reader_t *reader,
+    ngx_llm_frame_t *frame);
+
+ngx_int_t ngx_llm_writer_init(ngx_llm_writer_t *w,
+    const ngx_llm_dialect_t *dialect, ngx_pool_t *pool, ngx_llm_chat_t *chat,
+    ngx_str_t *id, time_t created);
+
+
+/* what dialects share when they read a provider's error */
+
+/* class and OpenAI status, type, code from an HTTP status alone */
+void ngx_llm_error_status(ngx_llm_error_t *err, ngx_uint_t status);
+
+/* text patterns for a prompt too long and for filtered content */
+void ngx_llm_error_text(ngx_llm_error_t *err, ngx_str_t *message);
+
+/* a message from a body that is no JSON: printable, cut, escaped */
+ngx_str_t ngx_llm_error_body(ngx_pool_t *pool, ngx_uint_t status,
+    ngx_str_t *text);
+
+
+#endif /* _NGX_LLM_DIALECT_H_INCLUDED_ */

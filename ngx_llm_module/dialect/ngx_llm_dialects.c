@@ -1,0 +1,161 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ */
+
+
+#include "ngx_llm_dialect.h"
+
+
+static ngx_int_t ngx_llm_reader_frame(ngx_llm_reader_t *reader,
+    ngx_llm_frame_t *frame);
+
+
+const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
+    &ngx_llm_openai,
+    &ngx_llm_anthropic,
+    NULL
+};
+
+
+const ngx_llm_dialect_t *
+ngx_llm_dialect_find(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_llm_dialects[i]; i++) {
+
+        if (ngx_llm_dialects[i]->name.len == name->len
+            && ngx_memcmp(ngx_llm_dialects[i]->name.data, name->data,
+                          name->len)
+               == 0)
+        {
+            return ngx_llm_dialects[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_llm_reader_init(ngx_llm_reader_t *reader,
+    const ngx_llm_dialect_t *dialect, ngx_pool_t *pool, ngx_pool_t *scratch)
+{
+    ngx_memzero(reader, sizeof(ngx_llm_reader_t));
+
+    reader->dialect = dialect;
+    reader->pool = pool;
+    reader->scratch = scratch;
+    reader->finish = NGX_LLM_FINISH_NONE;
+
+    ngx_llm_usage_init(&reader->usage);
+    ngx_llm_sse_init(&reader->sse, pool, NGX_LLM_MAX_EVENT);
+
+    if (dialect->reader_size) {
+
+        reader->state = ngx_pcalloc(pool, dialect->reader_size);
+        if (reader->state == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* SSE is the one framing so far: others branch off here and in reader_end() */
+
+ngx_int_t
+ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
+    ngx_llm_frame_t *frame)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_llm_reader_frame(reader, frame);
+}
+
+
+ngx_int_t
+ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_llm_sse_last(&reader->sse, frame);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* rc == NGX_OK || rc == NGX_DONE */
+
+    if (rc == NGX_OK && ngx_llm_reader_frame(reader, frame) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (reader->ended || reader->done || reader->failed) {
+        return rc;
+    }
+
+    reader->ended = 1;
+
+    ngx_reset_pool(reader->scratch);
+
+    if (reader->dialect->read_end(reader) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_llm_reader_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
+{
+    reader->hidden = 0;
+
+    if (reader->done || reader->failed) {
+
+        /* what comes behind the end says nothing */
+
+        return NGX_OK;
+    }
+
+    ngx_reset_pool(reader->scratch);
+
+    return reader->dialect->read_frame(reader, frame);
+}
+
+
+ngx_int_t
+ngx_llm_writer_init(ngx_llm_writer_t *w, const ngx_llm_dialect_t *dialect,
+    ngx_pool_t *pool, ngx_llm_chat_t *chat, ngx_str_t *id, time_t created)
+{
+    ngx_memzero(w, sizeof(ngx_llm_writer_t));
+
+    w->dialect = dialect;
+    w->pool = pool;
+    w->chat = chat;
+    w->id = *id;
+    w->created = created;
+
+    if (chat) {
+        w->model = chat->model;
+    }
+
+    if (dialect->writer_size) {
+
+        w->state = ngx_pcalloc(pool, dialect->writer_size);
+        if (w->state == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

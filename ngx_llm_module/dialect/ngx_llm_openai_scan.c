@@ -1,0 +1,366 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Where the bytes of a stream go through as they are, an ordinary chunk need
+ * not be parsed: it is enough to know that it is one, with text or without.
+ * The scan follows strings and nesting, so a member is found where it stands
+ * and nowhere else; all that is not plainly ordinary is left to the parser.
+ */
+
+
+#include "ngx_llm_openai.h"
+
+
+#define NGX_LLM_OPENAI_SCAN_DEPTH  32
+
+#define NGX_LLM_OPENAI_SCAN_KEYS   21
+
+/* where members are looked at: the nesting that they have */
+
+#define NGX_LLM_OPENAI_SCAN_ROOT   1
+#define NGX_LLM_OPENAI_SCAN_CHOICE 3
+#define NGX_LLM_OPENAI_SCAN_DELTA  4
+
+
+typedef enum {
+    NGX_LLM_OPENAI_VALUE_NULL = 0,  /* null only */
+    NGX_LLM_OPENAI_VALUE_NONE,      /* null or [] */
+    NGX_LLM_OPENAI_VALUE_ZERO,
+    NGX_LLM_OPENAI_VALUE_STRING,    /* null or a string */
+    NGX_LLM_OPENAI_VALUE_CHOICES,
+    NGX_LLM_OPENAI_VALUE_DELTA
+} ngx_llm_openai_value_e;
+
+
+typedef struct {
+    ngx_uint_t               depth;
+    ngx_str_t                name;
+    ngx_llm_openai_value_e   value;
+    ngx_uint_t               flag;      /* of a string that is not empty */
+} ngx_llm_openai_key_t;
+
+
+typedef struct {
+    ngx_uint_t               depth;
+    ngx_uint_t               flags;
+    ngx_uint_t               nchoices;
+    uint32_t                 nesting;   /* a bit a level: 1 is an object */
+    uint32_t                 seen;      /* of the table below */
+    unsigned                 choices:1; /* inside of them */
+    unsigned                 delta:1;
+} ngx_llm_openai_scan_t;
+
+
+static ngx_int_t ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan,
+    u_char *p, u_char *last);
+static ngx_int_t ngx_llm_openai_scan_close(ngx_llm_openai_scan_t *scan,
+    u_char c);
+static ngx_int_t ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan,
+    u_char *key, size_t len, ngx_uint_t escaped, u_char *p, u_char *last);
+static ngx_int_t ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
+    const ngx_llm_openai_key_t *key, u_char *p, u_char *last);
+
+
+/* the first three are in every chunk's delta, choice and root */
+
+static const ngx_llm_openai_key_t
+    ngx_llm_openai_scan_keys[NGX_LLM_OPENAI_SCAN_KEYS] =
+{
+    { 4, ngx_string("content"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_TEXT },
+    { 3, ngx_string("finish_reason"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 1, ngx_string("choices"), NGX_LLM_OPENAI_VALUE_CHOICES, 0 },
+
+    { 1, ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 1, ngx_string("error"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 1, ngx_string("x_groq"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+
+    { 3, ngx_string("index"), NGX_LLM_OPENAI_VALUE_ZERO, 0 },
+    { 3, ngx_string("delta"), NGX_LLM_OPENAI_VALUE_DELTA, 0 },
+    { 3, ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 3, ngx_string("message"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 3, ngx_string("text"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+
+    { 4, ngx_string("refusal"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_TEXT },
+    { 4, ngx_string("reasoning_content"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_REASONING },
+    { 4, ngx_string("reasoning"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_REASONING },
+    { 4, ngx_string("tool_calls"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { 4, ngx_string("function_call"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 4, ngx_string("audio"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { 4, ngx_string("annotations"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { 4, ngx_string("thinking_blocks"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { 4, ngx_string("reasoning_details"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { 0, ngx_null_string, NGX_LLM_OPENAI_VALUE_NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_llm_openai_scan(ngx_str_t *text, ngx_uint_t *flags)
+{
+    ngx_llm_openai_scan_t  scan;
+
+    if (text->len == 0 || text->data[0] != '{') {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&scan, sizeof(ngx_llm_openai_scan_t));
+
+    if (ngx_llm_openai_scan_text(&scan, text->data, text->data + text->len)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* one choice, the first, with a delta; bit 7 is that of "delta" */
+
+    if (scan.nchoices != 1 || !(scan.seen & (1 << 7))) {
+        return NGX_DECLINED;
+    }
+
+    *flags = scan.flags;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan, u_char *p, u_char *last)
+{
+    u_char      *key;
+    size_t       len;
+    ngx_uint_t   escaped;
+
+    while (p < last) {
+
+        switch (*p) {
+
+        case '"':
+            key = ++p;
+            escaped = 0;
+
+            while (p < last && *p != '"') {
+
+                if (*p == '\\') {
+                    escaped = 1;
+                    p++;
+                }
+
+                p++;
+            }
+
+            if (p >= last) {
+                return NGX_DECLINED;
+            }
+
+            len = p++ - key;
+
+            while (p < last && (*p == ' ' || *p == LF || *p == CR
+                                || *p == '\t'))
+            {
+                p++;
+            }
+
+            if (p == last || *p != ':') {
+                break;
+            }
+
+            p++;
+
+            while (p < last && (*p == ' ' || *p == LF || *p == CR
+                                || *p == '\t'))
+            {
+                p++;
+            }
+
+            if (ngx_llm_openai_scan_key(scan, key, len, escaped, p, last)
+                != NGX_OK)
+            {
+                return NGX_DECLINED;
+            }
+
+            break;
+
+        case '{':
+        case '[':
+
+            if (scan->depth == NGX_LLM_OPENAI_SCAN_DEPTH) {
+                return NGX_DECLINED;
+            }
+
+            scan->nesting = (scan->nesting << 1) | (*p == '{');
+            scan->depth++;
+
+            if (scan->choices && *p == '{'
+                && scan->depth == NGX_LLM_OPENAI_SCAN_CHOICE)
+            {
+                scan->nchoices++;
+            }
+
+            p++;
+            break;
+
+        case '}':
+        case ']':
+
+            if (ngx_llm_openai_scan_close(scan, *p) != NGX_OK) {
+                return NGX_DECLINED;
+            }
+
+            p++;
+
+            if (scan->depth == 0) {
+                return (p == last) ? NGX_OK : NGX_DECLINED;
+            }
+
+            break;
+
+        default:
+
+            /* blanks, commas, numbers, true, false, null */
+
+            if (*p > 'z') {
+                return NGX_DECLINED;
+            }
+
+            p++;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_scan_close(ngx_llm_openai_scan_t *scan, u_char c)
+{
+    if (scan->depth == 0 || (scan->nesting & 1) != (c == '}')) {
+        return NGX_DECLINED;
+    }
+
+    scan->nesting >>= 1;
+    scan->depth--;
+
+    if (scan->depth < NGX_LLM_OPENAI_SCAN_DELTA) {
+        scan->delta = 0;
+    }
+
+    if (scan->depth < 2) {
+        scan->choices = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
+    ngx_uint_t escaped, u_char *p, u_char *last)
+{
+    ngx_uint_t                   i;
+    const ngx_llm_openai_key_t  *k;
+
+    switch (scan->depth) {
+
+    case NGX_LLM_OPENAI_SCAN_ROOT:
+        break;
+
+    case NGX_LLM_OPENAI_SCAN_CHOICE:
+
+        if (!scan->choices) {
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_LLM_OPENAI_SCAN_DELTA:
+
+        if (!scan->delta) {
+            return NGX_OK;
+        }
+
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    if (escaped || p == last) {
+        return NGX_DECLINED;
+    }
+
+    k = ngx_llm_openai_scan_keys;
+
+    for (i = 0; k[i].depth; i++) {
+
+        if (k[i].depth == scan->depth && k[i].name.len == len
+            && ngx_memcmp(k[i].name.data, key, len) == 0)
+        {
+            if (scan->seen & (1 << i)) {
+                return NGX_DECLINED;
+            }
+
+            scan->seen |= (1 << i);
+
+            return ngx_llm_openai_scan_value(scan, &k[i], p, last);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* p is where the value begins */
+
+static ngx_int_t
+ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
+    const ngx_llm_openai_key_t *key, u_char *p, u_char *last)
+{
+    u_char  next;
+
+    next = (p + 1 < last) ? p[1] : '\0';
+
+    switch (key->value) {
+
+    case NGX_LLM_OPENAI_VALUE_ZERO:
+
+        if (*p == '0' && (next == ',' || next == '}' || next == ' ')) {
+            return NGX_OK;
+        }
+
+        return NGX_DECLINED;
+
+    case NGX_LLM_OPENAI_VALUE_CHOICES:
+        scan->choices = 1;
+        return (*p == '[') ? NGX_OK : NGX_DECLINED;
+
+    case NGX_LLM_OPENAI_VALUE_DELTA:
+        scan->delta = 1;
+        return (*p == '{') ? NGX_OK : NGX_DECLINED;
+
+    case NGX_LLM_OPENAI_VALUE_NONE:
+
+        if (*p == '[' && next == ']') {
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_LLM_OPENAI_VALUE_STRING:
+
+        if (*p == '"') {
+            scan->flags |= (next != '"') ? key->flag : 0;
+            return NGX_OK;
+        }
+
+        break;
+
+    default: /* NGX_LLM_OPENAI_VALUE_NULL */
+        break;
+    }
+
+    return (*p == 'n') ? NGX_OK : NGX_DECLINED;
+}

@@ -1,0 +1,743 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The request for a provider: a client's own with what must change, or one
+ * written from the neutral form.
+ */
+
+
+#include "ngx_llm_openai.h"
+
+
+/* parameters that have no place of their own and go out as they came in */
+
+#define NGX_LLM_OPENAI_RAW  (sizeof(ngx_llm_openai_raw)                      \
+                             / sizeof(ngx_llm_openai_raw[0]))
+
+/* what is written from the neutral form, and the name of the end user */
+
+#define NGX_LLM_OPENAI_TAKES                                                 \
+    (ngx_llm_param_bit(NGX_LLM_PARAM_USER)                                   \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_STOP)                                  \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_TOOLS)                                 \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_TOOL_CHOICE)                           \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_PARALLEL_TOOL_CALLS)                   \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_RESPONSE_FORMAT))
+
+/* what models that reason do not take from OpenAI's clients */
+
+#define NGX_LLM_OPENAI_FIXED                                                 \
+    (ngx_llm_param_bit(NGX_LLM_PARAM_TEMPERATURE)                            \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_TOP_P)                                 \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_FREQUENCY_PENALTY)                     \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_PRESENCE_PENALTY)                      \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_LOGIT_BIAS))
+
+
+static ngx_int_t ngx_llm_openai_add_edit(ngx_array_t *edits, u_char *pos,
+    size_t del, ngx_str_t *text);
+static ngx_int_t ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat,
+    ngx_array_t *edits);
+static ngx_int_t ngx_llm_openai_check_params(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_error_t *err);
+static void ngx_llm_openai_write_params(ngx_llm_chat_t *chat,
+    ngx_uint_t reasons, ngx_llm_out_t *out);
+static void ngx_llm_openai_write_effort(ngx_llm_chat_t *chat,
+    ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_openai_write_user(ngx_llm_chat_t *chat,
+    ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_openai_write_stop(ngx_llm_chat_t *chat,
+    ngx_uint_t reasons, ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_openai_write_tools(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
+static void ngx_llm_openai_write_raw(ngx_llm_chat_t *chat, char *name,
+    ngx_llm_out_t *out);
+static void ngx_llm_openai_write_tool(ngx_llm_tool_t *tool,
+    ngx_llm_out_t *out);
+static void ngx_llm_openai_write_tool_choice(ngx_llm_chat_t *chat,
+    ngx_llm_out_t *out);
+static void ngx_llm_openai_write_format(ngx_llm_chat_t *chat,
+    ngx_llm_out_t *out);
+
+
+static const ngx_uint_t  ngx_llm_openai_raw[] = {
+    NGX_LLM_PARAM_TEMPERATURE,
+    NGX_LLM_PARAM_TOP_P,
+    NGX_LLM_PARAM_N,
+    NGX_LLM_PARAM_SEED,
+    NGX_LLM_PARAM_LOGIT_BIAS,
+    NGX_LLM_PARAM_FREQUENCY_PENALTY,
+    NGX_LLM_PARAM_PRESENCE_PENALTY,
+    NGX_LLM_PARAM_LOGPROBS,
+    NGX_LLM_PARAM_TOP_LOGPROBS,
+    NGX_LLM_PARAM_SAFETY_IDENTIFIER,
+    NGX_LLM_PARAM_METADATA,
+    NGX_LLM_PARAM_STORE,
+    NGX_LLM_PARAM_SERVICE_TIER,
+    NGX_LLM_PARAM_VERBOSITY,
+    NGX_LLM_PARAM_REASONING_EFFORT,
+    NGX_LLM_PARAM_PREDICTION,
+    NGX_LLM_PARAM_MODALITIES,
+    NGX_LLM_PARAM_AUDIO,
+    NGX_LLM_PARAM_WEB_SEARCH_OPTIONS,
+    NGX_LLM_PARAM_PROMPT_CACHE_KEY,
+    NGX_LLM_PARAM_PROMPT_CACHE_OPTIONS,
+    NGX_LLM_PARAM_PROMPT_CACHE_RETENTION,
+    NGX_LLM_PARAM_MODERATION
+};
+
+
+static ngx_str_t  ngx_llm_openai_stream_options =
+    ngx_string(",\"stream_options\":{\"include_usage\":true}");
+static ngx_str_t  ngx_llm_openai_usage_object =
+    ngx_string("{\"include_usage\":true}");
+static ngx_str_t  ngx_llm_openai_usage_member =
+    ngx_string("\"include_usage\":true,");
+static ngx_str_t  ngx_llm_openai_true = ngx_string("true");
+
+
+ngx_int_t
+ngx_llm_openai_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_array_t *edits, ngx_llm_error_t *err)
+{
+    ngx_str_t       text;
+    ngx_llm_out_t   out;
+
+    if (target->model.len
+        && (target->model.len != chat->model.len
+            || ngx_memcmp(target->model.data, chat->model.data,
+                          chat->model.len)
+               != 0))
+    {
+        ngx_llm_out_init(&out, chat->pool, NULL, 0, NGX_MAX_INT32_VALUE);
+        ngx_llm_out_json_string(&out, &target->model);
+
+        if (out.failed) {
+            return NGX_ERROR;
+        }
+
+        text.data = out.start;
+        text.len = ngx_llm_out_len(&out);
+
+        if (ngx_llm_openai_add_edit(edits, chat->model_node->raw.data,
+                                    chat->model_node->raw.len, &text)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!chat->stream || chat->include_usage) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_openai_edit_usage(chat, edits);
+}
+
+
+static ngx_int_t
+ngx_llm_openai_add_edit(ngx_array_t *edits, u_char *pos, size_t del,
+    ngx_str_t *text)
+{
+    ngx_llm_edit_t  *edit;
+
+    edit = ngx_array_push(edits);
+    if (edit == NULL) {
+        return NGX_ERROR;
+    }
+
+    edit->pos = pos;
+    edit->del = del;
+    edit->text = *text;
+
+    return NGX_OK;
+}
+
+
+/* what a stream costs is only said when it is asked for */
+
+static ngx_int_t
+ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat, ngx_array_t *edits)
+{
+    ngx_llm_json_t  *node, *usage;
+
+    node = ngx_llm_json_get(chat->root, "stream_options");
+
+    if (node == NULL) {
+        node = ngx_llm_json_get(chat->root, "stream");
+
+        return ngx_llm_openai_add_edit(edits, node->raw.data + node->raw.len,
+                                       0, &ngx_llm_openai_stream_options);
+    }
+
+    if (node->child == NULL) {
+
+        /* null or {} */
+
+        return ngx_llm_openai_add_edit(edits, node->raw.data, node->raw.len,
+                                       &ngx_llm_openai_usage_object);
+    }
+
+    usage = ngx_llm_json_get(node, "include_usage");
+
+    if (usage == NULL) {
+        return ngx_llm_openai_add_edit(edits, node->raw.data + 1, 0,
+                                       &ngx_llm_openai_usage_member);
+    }
+
+    return ngx_llm_openai_add_edit(edits, usage->raw.data, usage->raw.len,
+                                   &ngx_llm_openai_true);
+}
+
+
+ngx_int_t
+ngx_llm_openai_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_out_t *out, ngx_llm_error_t *err)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  reasons;
+
+    reasons = ngx_llm_openai_reasons(&target->model);
+
+    rc = ngx_llm_openai_check_params(chat, target, reasons, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_llm_out_lit(out, "{\"model\":");
+    ngx_llm_out_json_string(out, &target->model);
+
+    ngx_llm_out_lit(out, ",\"messages\":[");
+
+    rc = ngx_llm_openai_write_messages(chat, target, out, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_llm_out_char(out, ']');
+
+    if (chat->max_tokens > 0) {
+
+        /* the new name is refused by most others, the old one by OpenAI */
+
+        if (reasons) {
+            ngx_llm_out_lit(out, ",\"max_completion_tokens\":");
+
+        } else {
+            ngx_llm_out_lit(out, ",\"max_tokens\":");
+        }
+
+        ngx_llm_out_int(out, chat->max_tokens);
+    }
+
+    ngx_llm_openai_write_params(chat, reasons, out);
+
+    if (ngx_llm_openai_write_user(chat, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_llm_openai_write_stop(chat, reasons, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_llm_openai_write_tools(chat, target, out, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_llm_openai_write_format(chat, out);
+
+    if (chat->stream) {
+        ngx_llm_out_lit(out, ",\"stream\":true");
+        ngx_llm_out_str(out, &ngx_llm_openai_stream_options);
+    }
+
+    ngx_llm_out_char(out, '}');
+
+    return out->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_check_params(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_uint_t reasons, ngx_llm_error_t *err)
+{
+    uint64_t      takes;
+    ngx_int_t     rc;
+    ngx_uint_t    i;
+    ngx_array_t  *unknown;
+
+    takes = NGX_LLM_OPENAI_TAKES;
+
+    for (i = 0; i < NGX_LLM_OPENAI_RAW; i++) {
+        takes |= ngx_llm_param_bit(ngx_llm_openai_raw[i]);
+    }
+
+    if (chat->dialect == &ngx_llm_openai) {
+
+        /* extensions of this API that the client chose to send */
+
+        takes |= ngx_llm_param_bit(NGX_LLM_PARAM_TOP_K)
+                 | ngx_llm_param_bit(NGX_LLM_PARAM_THINKING)
+                 | ngx_llm_param_bit(NGX_LLM_PARAM_CACHE_CONTROL);
+
+        unknown = chat->unknown;
+        chat->unknown = NULL;
+
+        rc = ngx_llm_params_check(chat, takes, target->drop,
+                                  &target->provider, err);
+
+        chat->unknown = unknown;
+
+        return rc;
+    }
+
+    if (reasons) {
+        takes &= ~NGX_LLM_OPENAI_FIXED;
+        takes |= ngx_llm_param_bit(NGX_LLM_PARAM_THINKING);
+    }
+
+    return ngx_llm_params_check(chat, takes, target->drop, &target->provider,
+                                err);
+}
+
+
+/* o1, o3-mini, o4-mini ..., gpt-5 and on, but for its chat models */
+
+ngx_uint_t
+ngx_llm_openai_reasons(ngx_str_t *model)
+{
+    size_t   len;
+    u_char  *p, *slash;
+
+    p = model->data;
+
+    for (slash = p; slash < model->data + model->len; slash++) {
+        if (*slash == '/') {
+            p = slash + 1;
+        }
+    }
+
+    len = model->data + model->len - p;
+
+    if (len >= 2 && p[0] == 'o' && p[1] >= '1' && p[1] <= '9') {
+        return (len == 2 || p[2] == '-');
+    }
+
+    if (len < sizeof("gpt-5") - 1
+        || ngx_strncmp(p, "gpt-", sizeof("gpt-") - 1) != 0
+        || p[4] < '5' || p[4] > '9')
+    {
+        return 0;
+    }
+
+    p += sizeof("gpt-5") - 1;
+    len -= sizeof("gpt-5") - 1;
+
+    return (len < sizeof("-chat") - 1
+            || ngx_strncmp(p, "-chat", sizeof("-chat") - 1) != 0);
+}
+
+
+static void
+ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_uint_t reasons,
+    ngx_llm_out_t *out)
+{
+    ngx_str_t        *name;
+    ngx_uint_t        i, id, same;
+    ngx_llm_json_t   *node, **unknown;
+
+    same = (chat->dialect == &ngx_llm_openai);
+
+    for (i = 0; i < NGX_LLM_OPENAI_RAW; i++) {
+
+        id = ngx_llm_openai_raw[i];
+        node = chat->param[id];
+
+        if (node == NULL
+            || (reasons && !same
+                && (ngx_llm_param_bit(id) & NGX_LLM_OPENAI_FIXED)))
+        {
+            continue;
+        }
+
+        name = ngx_llm_param_name(id);
+
+        ngx_llm_out_lit(out, ",\"");
+        ngx_llm_out_str(out, name);
+        ngx_llm_out_lit(out, "\":");
+        ngx_llm_out_str(out, &node->raw);
+    }
+
+    if (!same) {
+
+        if (reasons && chat->param[NGX_LLM_PARAM_REASONING_EFFORT] == NULL) {
+            ngx_llm_openai_write_effort(chat, out);
+        }
+
+        return;
+    }
+
+    /* from the text as it stands: the key as well */
+
+    for (i = 0; i < NGX_LLM_PARAMS; i++) {
+
+        if (i != NGX_LLM_PARAM_TOP_K && i != NGX_LLM_PARAM_THINKING
+            && i != NGX_LLM_PARAM_CACHE_CONTROL)
+        {
+            continue;
+        }
+
+        node = chat->param[i];
+
+        if (node) {
+            ngx_llm_out_char(out, ',');
+            ngx_llm_out_data(out, node->begin,
+                             node->raw.data + node->raw.len - node->begin);
+        }
+    }
+
+    if (chat->unknown == NULL) {
+        return;
+    }
+
+    unknown = chat->unknown->elts;
+
+    for (i = 0; i < chat->unknown->nelts; i++) {
+        node = unknown[i];
+
+        ngx_llm_out_char(out, ',');
+        ngx_llm_out_data(out, node->begin,
+                         node->raw.data + node->raw.len - node->begin);
+    }
+}
+
+
+/* Anthropic's thinking as an effort: its budget by share of the answer */
+
+static void
+ngx_llm_openai_write_effort(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
+    int64_t          budget;
+    ngx_str_t        type;
+    ngx_llm_json_t  *node;
+
+    node = chat->param[NGX_LLM_PARAM_THINKING];
+    type = ngx_llm_json_str(node, "type");
+
+    if (ngx_llm_json_is(&type, "adaptive")) {
+        ngx_llm_out_lit(out, ",\"reasoning_effort\":\"medium\"");
+        return;
+    }
+
+    if (!ngx_llm_json_is(&type, "enabled")) {
+        return;
+    }
+
+    budget = ngx_llm_json_count(node, "budget_tokens", 0);
+
+    if (chat->max_tokens <= 0) {
+        ngx_llm_out_lit(out, ",\"reasoning_effort\":\"medium\"");
+
+    } else if (budget <= chat->max_tokens / 4) {
+        ngx_llm_out_lit(out, ",\"reasoning_effort\":\"low\"");
+
+    } else if (budget <= chat->max_tokens / 5 * 3) {
+        ngx_llm_out_lit(out, ",\"reasoning_effort\":\"medium\"");
+
+    } else {
+        ngx_llm_out_lit(out, ",\"reasoning_effort\":\"high\"");
+    }
+}
+
+
+static ngx_int_t
+ngx_llm_openai_write_user(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
+    ngx_llm_json_t  *node;
+
+    node = chat->param[NGX_LLM_PARAM_USER];
+
+    if (chat->dialect == &ngx_llm_openai) {
+
+        if (node) {
+            ngx_llm_out_lit(out, ",\"user\":");
+            ngx_llm_out_str(out, &node->raw);
+        }
+
+        return NGX_OK;
+    }
+
+    if (chat->user.len == 0) {
+        return NGX_OK;
+    }
+
+    if (chat->user.len > NGX_LLM_OPENAI_MAX_USER) {
+        return ngx_llm_params_dropped(chat,
+                                      ngx_llm_param_name(NGX_LLM_PARAM_USER));
+    }
+
+    ngx_llm_out_lit(out, ",\"user\":");
+    ngx_llm_out_quoted(out, &chat->user);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_write_stop(ngx_llm_chat_t *chat, ngx_uint_t reasons,
+    ngx_llm_out_t *out)
+{
+    ngx_str_t   *stop;
+    ngx_uint_t   i;
+
+    if (chat->stop == NULL || chat->stop->nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (reasons && chat->dialect != &ngx_llm_openai) {
+
+        /* such a model refuses it */
+
+        return ngx_llm_params_dropped(chat,
+                                      ngx_llm_param_name(NGX_LLM_PARAM_STOP));
+    }
+
+    ngx_llm_out_lit(out, ",\"stop\":[");
+
+    stop = chat->stop->elts;
+
+    for (i = 0; i < chat->stop->nelts; i++) {
+
+        if (i) {
+            ngx_llm_out_char(out, ',');
+        }
+
+        ngx_llm_out_quoted(out, &stop[i]);
+    }
+
+    ngx_llm_out_char(out, ']');
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_write_tools(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_out_t *out, ngx_llm_error_t *err)
+{
+    ngx_str_t        type;
+    ngx_uint_t       n;
+    ngx_llm_tool_t  *tool;
+
+    if (chat->legacy_functions && chat->dialect == &ngx_llm_openai) {
+        ngx_llm_openai_write_raw(chat, "functions", out);
+        ngx_llm_openai_write_raw(chat, "function_call", out);
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    for (tool = chat->tools; tool; tool = tool->next) {
+
+        if (tool->vendor && chat->dialect != &ngx_llm_openai) {
+
+            type = ngx_llm_json_str(tool->node, "type");
+
+            if (!(target->drop & ngx_llm_param_bit(NGX_LLM_PARAM_TOOLS))) {
+                return ngx_llm_error(chat->pool, err, 400,
+                                     "invalid_request_error",
+                                     "unsupported_parameter", "tools",
+                                     "provider \"%V\" has no tool of the type "
+                                     "\"%V\"", &target->provider, &type);
+            }
+
+            if (ngx_llm_params_dropped(chat,
+                                      ngx_llm_param_name(NGX_LLM_PARAM_TOOLS))
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (n++ == 0) {
+            ngx_llm_out_lit(out, ",\"tools\":[");
+
+        } else {
+            ngx_llm_out_char(out, ',');
+        }
+
+        if (chat->dialect == &ngx_llm_openai) {
+            ngx_llm_out_str(out, &tool->node->raw);
+
+        } else {
+            ngx_llm_openai_write_tool(tool, out);
+        }
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    ngx_llm_out_char(out, ']');
+
+    ngx_llm_openai_write_tool_choice(chat, out);
+
+    if (chat->parallel_set) {
+        if (chat->parallel) {
+            ngx_llm_out_lit(out, ",\"parallel_tool_calls\":true");
+
+        } else {
+            ngx_llm_out_lit(out, ",\"parallel_tool_calls\":false");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a member of the client's request as it stands there */
+
+static void
+ngx_llm_openai_write_raw(ngx_llm_chat_t *chat, char *name,
+    ngx_llm_out_t *out)
+{
+    ngx_llm_json_t  *node;
+
+    node = ngx_llm_json_set(chat->root, name);
+
+    if (node) {
+        ngx_llm_out_char(out, ',');
+        ngx_llm_out_data(out, node->begin,
+                         node->raw.data + node->raw.len - node->begin);
+    }
+}
+
+
+static void
+ngx_llm_openai_write_tool(ngx_llm_tool_t *tool, ngx_llm_out_t *out)
+{
+    if (tool->custom) {
+        ngx_llm_out_lit(out, "{\"type\":\"custom\",\"custom\":{\"name\":");
+
+    } else {
+        ngx_llm_out_lit(out, "{\"type\":\"function\",\"function\":{\"name\":");
+    }
+
+    ngx_llm_out_quoted(out, &tool->name);
+
+    if (tool->description.data) {
+        ngx_llm_out_lit(out, ",\"description\":");
+        ngx_llm_out_quoted(out, &tool->description);
+    }
+
+    if (!tool->custom) {
+
+        if (tool->schema.len) {
+            ngx_llm_out_lit(out, ",\"parameters\":");
+            ngx_llm_out_str(out, &tool->schema);
+        }
+
+        if (tool->strict) {
+            ngx_llm_out_lit(out, ",\"strict\":true");
+        }
+    }
+
+    ngx_llm_out_lit(out, "}}");
+}
+
+
+static void
+ngx_llm_openai_write_tool_choice(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
+    ngx_uint_t       custom;
+    ngx_llm_tool_t  *tool;
+
+    if (chat->allowed_tools && chat->dialect == &ngx_llm_openai) {
+        ngx_llm_out_lit(out, ",\"tool_choice\":");
+        ngx_llm_out_str(out, &chat->param[NGX_LLM_PARAM_TOOL_CHOICE]->raw);
+        return;
+    }
+
+    switch (chat->tool_choice) {
+
+    case NGX_LLM_TOOL_CHOICE_AUTO:
+        ngx_llm_out_lit(out, ",\"tool_choice\":\"auto\"");
+        return;
+
+    case NGX_LLM_TOOL_CHOICE_NONE:
+        ngx_llm_out_lit(out, ",\"tool_choice\":\"none\"");
+        return;
+
+    case NGX_LLM_TOOL_CHOICE_REQUIRED:
+        ngx_llm_out_lit(out, ",\"tool_choice\":\"required\"");
+        return;
+
+    case NGX_LLM_TOOL_CHOICE_NAMED:
+        break;
+
+    default: /* NGX_LLM_TOOL_CHOICE_UNSET */
+        return;
+    }
+
+    custom = 0;
+
+    for (tool = chat->tools; tool; tool = tool->next) {
+        if (tool->custom && tool->name.len == chat->tool_name.len
+            && ngx_memcmp(tool->name.data, chat->tool_name.data,
+                          tool->name.len)
+               == 0)
+        {
+            custom = 1;
+        }
+    }
+
+    if (custom) {
+        ngx_llm_out_lit(out, ",\"tool_choice\":{\"type\":\"custom\","
+                             "\"custom\":{\"name\":");
+
+    } else {
+        ngx_llm_out_lit(out, ",\"tool_choice\":{\"type\":\"function\","
+                             "\"function\":{\"name\":");
+    }
+
+    ngx_llm_out_quoted(out, &chat->tool_name);
+    ngx_llm_out_lit(out, "}}");
+}
+
+
+static void
+ngx_llm_openai_write_format(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
+    if (chat->format == NGX_LLM_FORMAT_JSON) {
+        ngx_llm_out_lit(out, ",\"response_format\":{\"type\":"
+                             "\"json_object\"}");
+        return;
+    }
+
+    if (chat->format != NGX_LLM_FORMAT_SCHEMA) {
+        return;
+    }
+
+    ngx_llm_out_lit(out, ",\"response_format\":{\"type\":\"json_schema\","
+                         "\"json_schema\":{\"name\":");
+
+    if (chat->schema_name.len) {
+        ngx_llm_out_quoted(out, &chat->schema_name);
+
+    } else {
+        ngx_llm_out_lit(out, "\"output\"");
+    }
+
+    ngx_llm_out_lit(out, ",\"schema\":");
+    ngx_llm_out_str(out, &chat->schema);
+
+    if (chat->schema_strict) {
+        ngx_llm_out_lit(out, ",\"strict\":true");
+    }
+
+    ngx_llm_out_lit(out, "}}");
+}
