@@ -1,0 +1,948 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * From a provider's bytes to the client's.  Three layers: the framing of HTTP
+ * gives slices of the body, the reader of the provider's dialect gives
+ * events, the writer of the client's dialect bytes again.  Where both speak
+ * the same dialect the frames themselves go through.
+ *
+ * Memory of a stream: the core's read buffer, one output buffer that grows to
+ * the largest batch of events, the scratch pool, and a frame that is not
+ * whole yet (NGX_LLM_MAX_EVENT at most).
+ */
+
+
+#include "ngx_http_llm.h"
+
+
+#define NGX_HTTP_LLM_OUT_SIZE  4096
+
+
+static ngx_int_t ngx_http_llm_answer_slice(ngx_http_llm_attempt_t *at,
+    ngx_buf_t *b, ngx_str_t *slice);
+static ngx_int_t ngx_http_llm_answer_hold(ngx_http_llm_attempt_t *at,
+    ngx_str_t *slice);
+static ngx_int_t ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at,
+    ngx_str_t *slice, ngx_buf_t *source);
+static ngx_int_t ngx_http_llm_answer_raw(ngx_http_llm_attempt_t *at,
+    ngx_str_t *raw, ngx_buf_t *source);
+static ngx_int_t ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at,
+    ngx_llm_error_t *err);
+static void ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at);
+static ngx_buf_t *ngx_http_llm_get_buf(ngx_http_llm_attempt_t *at,
+    ngx_uint_t own);
+static ngx_int_t ngx_http_llm_out_begin(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_out_end(ngx_http_llm_attempt_t *at);
+static void ngx_http_llm_answer_close(ngx_http_llm_attempt_t *at);
+
+
+ngx_int_t
+ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b)
+{
+    ngx_int_t            rc;
+    ngx_str_t            slice;
+    ngx_uint_t           stream;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    stream = (at->stream && at->status.code < 300 && !at->json);
+
+    if (stream && ctx->out.start == NULL
+        && ngx_llm_out_reserve(&ctx->out, NGX_HTTP_LLM_OUT_SIZE) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for ( ;; ) {
+        rc = ngx_http_llm_answer_slice(at, b, &slice);
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                          "llm provider \"%V\" sent invalid chunked response",
+                          &at->provider->name);
+            at->fail = NGX_LLM_FAIL_INVALID;
+            return NGX_DECLINED;
+        }
+
+        if (rc == NGX_OK) {
+            rc = stream ? ngx_http_llm_answer_frames(at, &slice, NULL)
+                        : ngx_http_llm_answer_hold(at, &slice);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            if (at->fail && !at->good) {
+                return NGX_DECLINED;
+            }
+        }
+
+        if (at->body_done) {
+            break;
+        }
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+
+    if (!at->body_done) {
+        return at->good ? NGX_OK : NGX_AGAIN;
+    }
+
+    if (at->status.code >= 300) {
+        return ngx_http_llm_answer_refusal(at);
+    }
+
+    if (!stream) {
+        return ngx_http_llm_answer_plain(at);
+    }
+
+    if (!at->ended) {
+        ngx_http_llm_answer_end(at);
+    }
+
+    if (at->good) {
+        return NGX_OK;
+    }
+
+    if (at->fail == 0) {
+        at->fail = NGX_LLM_FAIL_INVALID;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * The next bytes of the body.  NGX_OK: a slice; NGX_DONE: the message has
+ * ended; NGX_AGAIN: b is used up.  NGX_ERROR: bad framing.
+ */
+
+static ngx_int_t
+ngx_http_llm_answer_slice(ngx_http_llm_attempt_t *at, ngx_buf_t *b,
+    ngx_str_t *slice)
+{
+    size_t     size;
+    ngx_int_t  rc;
+
+    if (at->body_done || at->length == 0) {
+
+        if (b->pos != b->last) {
+            at->keepalive = 0;
+            b->pos = b->last;
+        }
+
+        at->body_done = 1;
+
+        return NGX_DONE;
+    }
+
+    if (b->pos == b->last) {
+        return NGX_AGAIN;
+    }
+
+    size = b->last - b->pos;
+
+    if (at->chunked_body) {
+        rc = ngx_http_llm_parse_chunked(at->request, b, &at->chunked);
+
+        if (rc == NGX_DONE) {
+            at->body_done = 1;
+
+            if (b->pos != b->last) {
+                at->keepalive = 0;
+                b->pos = b->last;
+            }
+
+            return NGX_DONE;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        size = b->last - b->pos;
+
+        if ((off_t) size > at->chunked.size) {
+            size = (size_t) at->chunked.size;
+        }
+
+        at->chunked.size -= size;
+
+    } else if (at->length > 0) {
+
+        if ((off_t) size > at->length) {
+            size = (size_t) at->length;
+        }
+
+        at->length -= size;
+
+        if (at->length == 0) {
+            at->body_done = 1;
+
+            if (b->pos + size != b->last) {
+                at->keepalive = 0;
+            }
+        }
+    }
+
+    slice->data = b->pos;
+    slice->len = size;
+
+    b->pos += size;
+
+    return NGX_OK;
+}
+
+
+/* a plain answer or an error: kept until it is whole */
+
+static ngx_int_t
+ngx_http_llm_answer_hold(ngx_http_llm_attempt_t *at, ngx_str_t *slice)
+{
+    u_char     *p;
+    size_t      max;
+    ngx_int_t   rc;
+
+    max = (at->status.code >= 300) ? NGX_HTTP_LLM_MAX_REFUSAL
+                                   : NGX_HTTP_LLM_MAX_ANSWER;
+
+    if (ngx_llm_out_len(&at->body) + slice->len > max) {
+
+        if (at->status.code >= 300) {
+            at->body_done = 1;
+            at->keepalive = 0;
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                      "llm provider \"%V\" sent an answer of more than "
+                      "%uz bytes", &at->provider->name, max);
+
+        at->fail = NGX_LLM_FAIL_INVALID;
+        return NGX_DECLINED;
+    }
+
+    if (at->body.start == NULL && at->length > 0
+        && at->length < (off_t) max
+        && ngx_llm_out_reserve(&at->body, slice->len + (size_t) at->length)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_out_data(&at->body, slice->data, slice->len);
+
+    if (at->body.failed) {
+        return NGX_ERROR;
+    }
+
+    if (at->chunked_body || at->length >= 0) {
+        return NGX_OK;
+    }
+
+    /* no framing: the end of the JSON value is the end */
+
+    p = slice->data;
+
+    rc = ngx_llm_json_end_next(&at->json_end, &p, slice->data + slice->len);
+
+    if (rc == NGX_OK) {
+        at->body_done = 1;
+        return NGX_OK;
+    }
+
+    if (rc == NGX_ERROR && at->status.code < 300) {
+        at->fail = NGX_LLM_FAIL_INVALID;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at)
+{
+    ngx_str_t            text;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    text.data = at->body.start;
+    text.len = ngx_llm_out_len(&at->body);
+
+    at->provider->dialect->read_error(at->request->pool, at->status.code,
+                                      &text, &at->err);
+
+    if (at->splice && text.len && text.data[0] == '{') {
+        at->err.raw = text;
+    }
+
+    if (at->err.retry_after >= 0 && at->retry_after < 0) {
+        at->retry_after = at->err.retry_after;
+    }
+
+    at->err.retry_after = at->retry_after;
+    at->fail = at->err.fail ? at->err.fail : NGX_LLM_FAIL_SERVER_ERROR;
+
+    ctx->error_code = at->err.code;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
+{
+    ngx_int_t            rc;
+    ngx_str_t            text;
+    ngx_llm_choice_t    *choice;
+    ngx_http_llm_ctx_t  *ctx;
+    ngx_llm_response_t   res;
+
+    ctx = at->ctx;
+
+    text.data = at->body.start;
+    text.len = ngx_llm_out_len(&at->body);
+
+    if (ngx_llm_response_init(&res, at->request->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = at->provider->dialect->read_response(&text, &res, &at->err);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK && at->stream) {
+
+        /* a plain answer where a stream was asked for */
+
+        rc = NGX_DECLINED;
+        at->err.fail = NGX_LLM_FAIL_INVALID;
+    }
+
+    if (rc == NGX_DECLINED) {
+        at->fail = at->err.fail ? at->err.fail : NGX_LLM_FAIL_INVALID;
+        ctx->error_code = at->err.code;
+        return NGX_DECLINED;
+    }
+
+    ctx->usage = res.usage;
+
+    choice = res.choices.elts;
+
+    if (res.choices.nelts) {
+        ctx->finish = choice[0].finish;
+    }
+
+    if (at->splice) {
+        ctx->out = at->body;
+
+    } else {
+
+        if (ngx_llm_out_reserve(&ctx->out, text.len + 512) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ctx->dialect->write_response(&ctx->writer, &res, &ctx->out);
+
+        if (ctx->out.failed) {
+            return NGX_ERROR;
+        }
+    }
+
+    at->ended = 1;
+    ctx->done = 1;
+
+    ngx_http_llm_answer_first(at);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at)
+{
+    ngx_time_t          *tp;
+    ngx_http_request_t  *r;
+
+    if (at->good) {
+        return;
+    }
+
+    at->good = 1;
+
+    r = at->request;
+    tp = ngx_timeofday();
+
+    at->ctx->ttft = (ngx_msec_t) ((tp->sec - r->start_sec) * 1000
+                                  + (ngx_msec_int_t) (tp->msec
+                                                      - r->start_msec));
+
+    ngx_http_llm_attempt_succeeded(at);
+}
+
+
+ngx_int_t
+ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev)
+{
+    ngx_http_llm_attempt_t  *at = data;
+
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    switch (ev->type) {
+
+    case NGX_LLM_EVENT_START:
+    case NGX_LLM_EVENT_PING:
+    case NGX_LLM_EVENT_SIGNATURE:
+    case NGX_LLM_EVENT_TOOL_END:
+        break;
+
+    case NGX_LLM_EVENT_USAGE:
+        ctx->usage = *ev->usage;
+        break;
+
+    case NGX_LLM_EVENT_ERROR:
+        return ngx_http_llm_answer_error(at, ev->error);
+
+    case NGX_LLM_EVENT_DONE:
+        at->ended = 1;
+        ctx->done = 1;
+        break;
+
+    case NGX_LLM_EVENT_FINISH:
+        if (ev->choice == 0) {
+            ctx->finish = ev->finish;
+        }
+
+        ngx_http_llm_answer_first(at);
+        break;
+
+    default:
+
+        if (!at->good
+            && (ev->type != NGX_LLM_EVENT_TEXT || at->splice || ev->text.len))
+        {
+            ngx_http_llm_answer_first(at);
+        }
+    }
+
+    if (!at->splice) {
+        ctx->dialect->write_event(&ctx->writer, ev, &ctx->out);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Before the attempt is good an error is a failed attempt; later it is the
+ * last thing that the client hears of it.
+ */
+
+static ngx_int_t
+ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at, ngx_llm_error_t *err)
+{
+    u_char              *p;
+    ngx_pool_t          *pool;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+    pool = at->request->pool;
+
+    at->ended = 1;
+    at->err = *err;
+    at->fail = err->fail ? err->fail : NGX_LLM_FAIL_SERVER_ERROR;
+
+    /* slices of a frame do not last */
+
+    if (err->message.len) {
+        p = ngx_pnalloc(pool, err->message.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        at->err.message.data = p;
+        ngx_memcpy(p, err->message.data, err->message.len);
+    }
+
+    if (err->code.len) {
+        at->err.code.data = ngx_pstrdup(pool, &err->code);
+        if (at->err.code.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (err->type.len) {
+        at->err.type.data = ngx_pstrdup(pool, &err->type);
+        if (at->err.type.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (err->param.len) {
+        at->err.param.data = ngx_pstrdup(pool, &err->param);
+        if (at->err.param.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_str_null(&at->err.raw);
+
+    ctx->error_code = at->err.code.len ? at->err.code : at->err.type;
+
+    if (at->good) {
+        ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                      "llm provider \"%V\" ended a stream with an error: %V",
+                      &at->provider->name, &ctx->error_code);
+
+        if (!at->splice) {
+            ctx->dialect->write_stream_error(&at->err, &ctx->out);
+        }
+
+        ctx->done = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * source: the buffer that the slice lies in, if output may point into it, or
+ * NULL while output is held
+ */
+
+static ngx_int_t
+ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
+    ngx_buf_t *source)
+{
+    u_char           *p, *last;
+    ngx_int_t         rc;
+    ngx_llm_frame_t   frame;
+
+    p = slice->data;
+    last = p + slice->len;
+
+    while (!at->ended) {
+
+        rc = ngx_llm_reader_next(&at->reader, &p, last, &frame);
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                          "llm provider \"%V\" sent a stream event that "
+                          "could not be read", &at->provider->name);
+
+            at->fail = NGX_LLM_FAIL_INVALID;
+
+            if (!at->good) {
+                return NGX_DECLINED;
+            }
+
+            ngx_http_llm_answer_close(at);
+            break;
+        }
+
+        if (at->splice
+            && (!at->fail || at->good)
+            && (!at->reader.hidden || at->ctx->chat.include_usage)
+            && ngx_http_llm_answer_raw(at, &frame.raw, source) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return at->ctx->out.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+/* neighbours in the read buffer become one slice */
+
+static ngx_int_t
+ngx_http_llm_answer_raw(ngx_http_llm_attempt_t *at, ngx_str_t *raw,
+    ngx_buf_t *source)
+{
+    ngx_buf_t  *b;
+
+    if (source == NULL) {
+        ngx_llm_out_str(&at->ctx->out, raw);
+        return NGX_OK;
+    }
+
+    if (raw->data < source->start || raw->data >= source->end) {
+
+        /* a frame that came in pieces lies in the reader's memory */
+
+        b = ngx_http_llm_get_buf(at, 1);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        if ((size_t) (b->end - b->start) < raw->len) {
+            b->start = ngx_pnalloc(at->request->pool, raw->len);
+            if (b->start == NULL) {
+                return NGX_ERROR;
+            }
+
+            b->end = b->start + raw->len;
+        }
+
+        b->pos = b->start;
+        b->last = ngx_cpymem(b->pos, raw->data, raw->len);
+
+        at->tail = NULL;
+
+        return NGX_OK;
+    }
+
+    if (at->tail && at->tail->last == raw->data) {
+        at->tail->last += raw->len;
+        return NGX_OK;
+    }
+
+    b = ngx_http_llm_get_buf(at, 0);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = raw->data;
+    b->last = raw->data + raw->len;
+
+    at->tail = b;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A buffer at the end of u->out_bufs.  own: with memory of its own, which
+ * stays with it when it is recycled; else for a slice.
+ */
+
+static ngx_buf_t *
+ngx_http_llm_get_buf(ngx_http_llm_attempt_t *at, ngx_uint_t own)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl, **ll, **fl;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = at->request;
+    u = r->upstream;
+
+    for (fl = &u->free_bufs; *fl; fl = &(*fl)->next) {
+        if (((*fl)->buf->start != NULL) == own) {
+            break;
+        }
+    }
+
+    cl = *fl;
+
+    if (cl) {
+        *fl = cl->next;
+
+    } else {
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NULL;
+        }
+
+        cl->buf = ngx_calloc_buf(r->pool);
+        if (cl->buf == NULL) {
+            return NULL;
+        }
+
+        if (own) {
+            b = cl->buf;
+
+            b->start = ngx_palloc(r->pool, NGX_HTTP_LLM_OUT_SIZE);
+            if (b->start == NULL) {
+                return NULL;
+            }
+
+            b->end = b->start + NGX_HTTP_LLM_OUT_SIZE;
+        }
+    }
+
+    cl->next = NULL;
+
+    for (ll = &u->out_bufs; *ll; ll = &(*ll)->next) { /* void */ }
+
+    *ll = cl;
+
+    b = cl->buf;
+
+    b->pos = b->start;
+    b->last = b->start;
+    b->memory = 1;
+    b->flush = 1;
+    b->tag = u->output.tag;
+
+    return b;
+}
+
+
+/* the writer's output goes straight into a recycled buffer */
+
+static ngx_int_t
+ngx_http_llm_out_begin(ngx_http_llm_attempt_t *at)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_http_llm_get_buf(at, 1);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    at->tail = b;
+
+    ngx_llm_out_init(&at->ctx->out, at->request->pool, b->start,
+                     b->end - b->start, NGX_HTTP_LLM_MAX_ANSWER);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_out_end(ngx_http_llm_attempt_t *at)
+{
+    ngx_buf_t      *b;
+    ngx_llm_out_t  *out;
+
+    b = at->tail;
+    out = &at->ctx->out;
+
+    if (out->failed) {
+        return NGX_ERROR;
+    }
+
+    b->start = out->start;
+    b->pos = out->start;
+    b->last = out->last;
+    b->end = out->end;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_input_filter_init(void *data)
+{
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_input_filter(void *data, ssize_t bytes)
+{
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    ngx_buf_t               *b, in;
+    ngx_int_t                rc;
+    ngx_str_t                slice;
+    ngx_chain_t             *cl, **ll;
+    ngx_http_request_t      *r;
+    ngx_http_upstream_t     *u;
+    ngx_http_llm_attempt_t  *at;
+
+    r = ctx->request;
+    u = r->upstream;
+    at = ctx->attempt;
+
+    if (at->first) {
+
+        /*
+         * what was held until the attempt was good; the byte that the core
+         * tells of is there only to have this called before anything is sent
+         */
+
+        at->first = 0;
+
+        b = ngx_http_llm_get_buf(at, 0);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->start = ctx->out.start;
+        b->pos = ctx->out.start;
+        b->last = ctx->out.last;
+        b->end = ctx->out.end;
+
+        u->state->response_length = ngx_llm_out_len(&ctx->out);
+
+        ngx_llm_out_init(&ctx->out, r->pool, NULL, 0,
+                         NGX_HTTP_LLM_MAX_ANSWER);
+
+        ngx_http_llm_answer_close(at);
+
+        return NGX_OK;
+    }
+
+    ngx_http_llm_clock_received(ctx);
+
+    in = u->buffer;
+    in.pos = u->buffer.last;
+    in.last = in.pos + bytes;
+
+    u->buffer.last += bytes;
+
+    at->tail = NULL;
+
+    if (!at->splice && ngx_http_llm_out_begin(at) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (!at->body_done) {
+
+        rc = ngx_http_llm_answer_slice(at, &in, &slice);
+
+        if (rc == NGX_AGAIN || rc == NGX_DONE) {
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            at->fail = NGX_LLM_FAIL_INVALID;
+            at->keepalive = 0;
+            at->body_done = 1;
+            break;
+        }
+
+        if (ngx_http_llm_answer_frames(at, &slice, &u->buffer) == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (at->splice) {
+        ngx_llm_out_init(&ctx->out, r->pool, NULL, 0,
+                         NGX_HTTP_LLM_MAX_ANSWER);
+    }
+
+    if (at->body_done && !at->ended) {
+        ngx_http_llm_answer_end(at);
+    }
+
+    if (!at->splice) {
+        if (ngx_http_llm_out_end(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_llm_out_len(&ctx->out)) {
+
+        b = ngx_http_llm_get_buf(at, 0);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->pos = ctx->out.start;
+        b->last = ctx->out.last;
+    }
+
+    /* a buffer without a byte would only be carried about */
+
+    for (ll = &u->out_bufs; *ll; /* void */ ) {
+        cl = *ll;
+
+        if (cl->buf->pos != cl->buf->last && !r->connection->error) {
+            ll = &cl->next;
+            continue;
+        }
+
+        *ll = cl->next;
+        cl->next = u->free_bufs;
+        u->free_bufs = cl;
+    }
+
+    ngx_http_llm_answer_close(at);
+
+    return NGX_OK;
+}
+
+
+/* tells the core when nothing more is to come */
+
+static void
+ngx_http_llm_answer_close(ngx_http_llm_attempt_t *at)
+{
+    ngx_http_upstream_t  *u;
+
+    u = at->request->upstream;
+
+    if (at->body_done || (at->fail && at->good)) {
+        u->length = 0;
+        u->keepalive = at->body_done && at->keepalive && !at->fail;
+
+    } else if (at->ended) {
+        ngx_http_llm_clock_linger(at->ctx);
+    }
+}
+
+
+void
+ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
+{
+    ngx_llm_error_t      err;
+    ngx_llm_frame_t      frame;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    if (ngx_llm_reader_end(&at->reader, &frame) == NGX_OK
+        && at->splice && at->good
+        && (!at->reader.hidden || ctx->chat.include_usage))
+    {
+        ngx_llm_out_str(&ctx->out, &frame.raw);
+
+        if (!at->ended) {
+            ngx_llm_out_lit(&ctx->out, "\n\n");
+        }
+    }
+
+    if (at->ended || at->reader.done) {
+        at->ended = 1;
+        ctx->done = 1;
+        return;
+    }
+
+    if (at->fail == 0) {
+        at->fail = NGX_LLM_FAIL_ERROR;
+    }
+
+    if (!at->good) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                  "llm provider \"%V\" broke off a stream",
+                  &at->provider->name);
+
+    (void) ngx_llm_error(at->request->pool, &err, NGX_HTTP_BAD_GATEWAY,
+                         "server_error",
+                         at->fail == NGX_LLM_FAIL_TIMEOUT
+                         ? "provider_timeout" : "provider_error", NULL,
+                         at->fail == NGX_LLM_FAIL_TIMEOUT
+                         ? "the provider did not go on with its answer in time"
+                         : "the provider broke off its answer");
+
+    ctx->error_code = err.code;
+    ctx->dialect->write_stream_error(&err, &ctx->out);
+
+    ngx_http_llm_health_failure(at->deployment, at->fail, -1);
+
+    at->ended = 1;
+    ctx->done = 1;
+}

@@ -1,0 +1,556 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * One try of one deployment: its request, and what its failure means.
+ */
+
+
+#include "ngx_http_llm.h"
+
+
+#define NGX_HTTP_LLM_HEAD_SIZE     1024
+#define NGX_HTTP_LLM_MAX_HEAD      65536
+#define NGX_HTTP_LLM_SCRATCH_SIZE  2048
+
+/* a translated body is at most so many times longer: \u0000 for each byte */
+#define NGX_HTTP_LLM_GROWTH        6
+
+#define NGX_HTTP_LLM_REFUSALS                                                \
+    (NGX_LLM_FAIL_REQUEST|NGX_LLM_FAIL_CONTEXT|NGX_LLM_FAIL_CONTENT          \
+     |NGX_LLM_FAIL_NO_MODEL)
+
+
+static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_attempt_body(ngx_http_llm_attempt_t *at,
+    ngx_array_t *slices);
+static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
+    size_t length, ngx_str_t *head);
+static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
+    ngx_str_t *head, ngx_array_t *slices);
+static ngx_msec_t ngx_http_llm_attempt_clock(ngx_msec_t model,
+    ngx_msec_t provider, ngx_msec_t def);
+static void ngx_http_llm_attempt_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep)
+{
+    size_t                    length;
+    ngx_int_t                 rc;
+    ngx_str_t                 head, *slice;
+    ngx_uint_t                i;
+    ngx_array_t               slices;
+    ngx_http_llm_clocks_t    *m, *p;
+    ngx_http_llm_attempt_t   *at;
+    ngx_http_llm_provider_t  *provider;
+
+    at = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_attempt_t));
+    if (at == NULL) {
+        return NGX_ERROR;
+    }
+
+    provider = dep->provider;
+
+    at->request = r;
+    at->ctx = ctx;
+    at->deployment = dep;
+    at->provider = provider;
+    at->public_model = ctx->stage.name;
+    at->probe = ctx->probe;
+    at->stream = ctx->chat.stream;
+    at->splice = (provider->dialect == ctx->dialect
+                  && provider->dialect->edit_request != NULL);
+
+    ctx->probe = 0;
+    ctx->attempt = at;
+
+    m = &dep->model->clocks;
+    p = &provider->clocks;
+
+    at->clocks.connect = ngx_http_llm_attempt_clock(m->connect, p->connect,
+                                                    5000);
+    at->clocks.first_token = ngx_http_llm_attempt_clock(m->first_token,
+                                                        p->first_token,
+                                                        300000);
+    at->clocks.read = ngx_http_llm_attempt_clock(m->read, p->read, 300000);
+    at->clocks.total = ngx_http_llm_attempt_clock(m->total, p->total,
+                                                  at->stream ? 3600000
+                                                             : 600000);
+
+    if (ngx_http_llm_template_run(r->pool, &dep->name, &ctx->stage.match,
+                                  &at->target.model)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llm_attempt_target(at);
+
+    ctx->upstream_model = at->target.model;
+
+    if (ngx_array_init(&slices, r->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_llm_attempt_body(at, &slices);
+
+    if (rc == NGX_DECLINED) {
+
+        /* what this provider cannot say: kept as the answer of last resort */
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "llm provider \"%V\" is passed over: %V",
+                      &provider->name, &at->err.message);
+
+        at->err.fail = NGX_LLM_FAIL_REQUEST;
+        at->fail = NGX_LLM_FAIL_REQUEST;
+        at->reported = 1;
+
+        if (ctx->failed == 0) {
+            ctx->failed = NGX_LLM_FAIL_REQUEST;
+            ctx->refusal = at->err;
+        }
+
+        if (at->probe) {
+            ngx_http_llm_health_release(dep);
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    length = 0;
+    slice = slices.elts;
+
+    for (i = 0; i < slices.nelts; i++) {
+        length += slice[i].len;
+    }
+
+    if (ngx_http_llm_attempt_head(at, length, &head) != NGX_OK
+        || ngx_http_llm_attempt_chain(at, &head, &slices) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llm_attempt_reset(at);
+}
+
+
+static ngx_msec_t
+ngx_http_llm_attempt_clock(ngx_msec_t model, ngx_msec_t provider,
+    ngx_msec_t def)
+{
+    if (model != NGX_CONF_UNSET_MSEC) {
+        return model;
+    }
+
+    if (provider != NGX_CONF_UNSET_MSEC) {
+        return provider;
+    }
+
+    return def;
+}
+
+
+static void
+ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
+{
+    ngx_str_t                *key;
+    ngx_llm_target_t         *target;
+    ngx_http_llm_provider_t  *provider;
+
+    target = &at->target;
+    provider = at->provider;
+
+    target->provider = provider->name;
+    target->base = provider->base;
+    target->api_version = provider->api_version;
+    target->max_tokens = at->deployment->model->max_tokens;
+    target->drop = provider->drop | at->deployment->model->drop;
+
+    if (provider->keys.nelts) {
+        key = provider->keys.elts;
+        target->key = key[provider->next_key % provider->keys.nelts];
+        provider->next_key++;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_llm_attempt_body(ngx_http_llm_attempt_t *at, ngx_array_t *slices)
+{
+    ngx_int_t            rc;
+    ngx_str_t           *slice;
+    ngx_pool_t          *pool;
+    ngx_array_t          edits;
+    ngx_llm_out_t        out;
+    ngx_llm_chat_t      *chat;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+    chat = &ctx->chat;
+    pool = at->request->pool;
+
+    chat->dropped = NULL;
+
+    if (at->splice) {
+
+        if (ngx_array_init(&edits, pool, 4, sizeof(ngx_llm_edit_t))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rc = at->provider->dialect->edit_request(chat, &at->target, &edits,
+                                                 &at->err);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ngx_llm_edit_apply(&chat->text, &edits, slices);
+    }
+
+    ngx_llm_out_init(&out, pool, NULL, 0,
+                     chat->text.len * NGX_HTTP_LLM_GROWTH + 65536);
+
+    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = at->provider->dialect->write_request(chat, &at->target, &out,
+                                              &at->err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    slice = ngx_array_push(slices);
+    if (slice == NULL) {
+        return NGX_ERROR;
+    }
+
+    slice->data = out.start;
+    slice->len = ngx_llm_out_len(&out);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
+    ngx_str_t *head)
+{
+    u_char                   *p;
+    ngx_uint_t                i;
+    ngx_keyval_t             *kv;
+    ngx_llm_out_t             out;
+    ngx_http_request_t       *r;
+    ngx_llm_chat_t           *chat;
+    ngx_http_llm_provider_t  *provider;
+
+    r = at->request;
+    chat = &at->ctx->chat;
+    provider = at->provider;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_LLM_HEAD_SIZE);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_out_init(&out, r->pool, p, NGX_HTTP_LLM_HEAD_SIZE,
+                     NGX_HTTP_LLM_MAX_HEAD);
+
+    ngx_llm_out_lit(&out, "POST ");
+    provider->dialect->write_path(chat, &at->target, &out);
+    ngx_llm_out_lit(&out, " HTTP/1.1" CRLF);
+
+    ngx_llm_out_header(&out, "Host", &provider->authority);
+    ngx_llm_out_lit(&out, "User-Agent: nginx-llm" CRLF
+                          "Accept-Encoding: identity" CRLF);
+
+    provider->dialect->write_headers(chat, &at->target, &out);
+
+    if (provider->headers) {
+        kv = provider->headers->elts;
+
+        for (i = 0; i < provider->headers->nelts; i++) {
+            ngx_llm_out_header(&out, (char *) kv[i].key.data, &kv[i].value);
+        }
+    }
+
+    ngx_llm_out_lit(&out, "Content-Length: ");
+    ngx_llm_out_int(&out, (int64_t) length);
+    ngx_llm_out_lit(&out, CRLF CRLF);
+
+    if (out.failed) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "could not write the request head for llm provider "
+                      "\"%V\"", &provider->name);
+        return NGX_ERROR;
+    }
+
+    head->data = out.start;
+    head->len = ngx_llm_out_len(&out);
+
+    return NGX_OK;
+}
+
+
+/* buffers own their start: the core rewinds them to it before a resend */
+
+static ngx_int_t
+ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at, ngx_str_t *head,
+    ngx_array_t *slices)
+{
+    ngx_buf_t     *b;
+    ngx_str_t     *slice;
+    ngx_uint_t     i;
+    ngx_pool_t    *pool;
+    ngx_chain_t   *cl, **ll;
+
+    pool = at->request->pool;
+    slice = slices->elts;
+    ll = &at->out;
+
+    for (i = 0; i <= slices->nelts; i++) {
+
+        if (i && slice[i - 1].len == 0) {
+            continue;
+        }
+
+        b = ngx_calloc_buf(pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl = ngx_alloc_chain_link(pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->start = i ? slice[i - 1].data : head->data;
+        b->pos = b->start;
+        b->end = b->start + (i ? slice[i - 1].len : head->len);
+        b->last = b->end;
+        b->memory = 1;
+
+        cl->buf = b;
+        *ll = cl;
+        ll = &cl->next;
+    }
+
+    *ll = NULL;
+    b->flush = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
+{
+    ngx_http_request_t  *r;
+    ngx_http_llm_ctx_t  *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    r = at->request;
+    ctx = at->ctx;
+
+    ngx_memzero(&at->status, sizeof(ngx_http_status_t));
+    ngx_memzero(&at->chunked, sizeof(ngx_http_chunked_t));
+    ngx_memzero(&at->err, sizeof(ngx_llm_error_t));
+
+    at->length = -1;
+    at->retry_after = -1;
+    at->fail = 0;
+    at->pass.nelts = 0;
+    at->chunked_body = 0;
+    at->headers_done = 0;
+    at->body_done = 0;
+    at->keepalive = 0;
+    at->received = 0;
+    at->good = 0;
+    at->json = 0;
+    at->sse = 0;
+    at->encoded = 0;
+    at->ended = 0;
+    at->lingers = 0;
+    at->first = 1;
+
+    ngx_llm_json_end_init(&at->json_end);
+    ngx_llm_usage_init(&ctx->usage);
+
+    ctx->finish = NGX_LLM_FINISH_NONE;
+
+    r->upstream->request_bufs = at->out;
+    r->state = 0;
+
+    ngx_llm_out_init(&ctx->out, r->pool, NULL, 0, NGX_HTTP_LLM_MAX_ANSWER);
+    ngx_llm_out_init(&at->body, r->pool, NULL, 0, NGX_HTTP_LLM_MAX_ANSWER);
+
+    if (ngx_llm_writer_init(&ctx->writer, ctx->dialect, r->pool, &ctx->chat,
+                            &ctx->id, ngx_time())
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!at->stream) {
+        return NGX_OK;
+    }
+
+    if (at->scratch == NULL) {
+        cln = ngx_pool_cleanup_add(r->pool, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        at->scratch = ngx_create_pool(NGX_HTTP_LLM_SCRATCH_SIZE,
+                                      r->connection->log);
+        if (at->scratch == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_llm_attempt_cleanup;
+        cln->data = at;
+    }
+
+    ngx_memzero(&at->reader, sizeof(ngx_llm_reader_t));
+
+    if (ngx_llm_reader_init(&at->reader, at->provider->dialect, r->pool,
+                            at->scratch)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    at->reader.handler = ngx_http_llm_answer_event;
+    at->reader.data = at;
+    at->reader.splice = at->splice;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_attempt_cleanup(void *data)
+{
+    ngx_http_llm_attempt_t  *at = data;
+
+    ngx_destroy_pool(at->scratch);
+}
+
+
+void
+ngx_http_llm_attempt_failed(ngx_http_llm_attempt_t *at, ngx_uint_t fail)
+{
+    ngx_http_llm_ctx_t  *ctx;
+
+    if (at->reported) {
+        return;
+    }
+
+    at->reported = 1;
+
+    ctx = at->ctx;
+    ctx->failed |= fail;
+    ctx->last_fail = fail;
+
+    ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                  "llm deployment \"%V\" failed: %V, status %ui",
+                  &at->deployment->id, ngx_http_llm_fail_name(fail),
+                  at->status.code);
+
+    if (fail & NGX_HTTP_LLM_REFUSALS) {
+
+        if (ctx->refusal.status == 0 || ctx->refusal.raw.data == NULL) {
+            ctx->refusal = at->err;
+        }
+
+        if (at->probe) {
+            ngx_http_llm_health_release(at->deployment);
+        }
+
+        return;
+    }
+
+    if (at->retry_after >= 0
+        && (ctx->retry_after == -1 || at->retry_after < ctx->retry_after))
+    {
+        ctx->retry_after = at->retry_after;
+    }
+
+    ngx_http_llm_health_failure(at->deployment, fail, at->retry_after);
+}
+
+
+void
+ngx_http_llm_attempt_succeeded(ngx_http_llm_attempt_t *at)
+{
+    if (at->reported) {
+        return;
+    }
+
+    at->reported = 1;
+
+    ngx_http_llm_health_success(at->deployment);
+}
+
+
+void
+ngx_http_llm_final_error(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
+{
+    ngx_pool_t  *pool;
+
+    pool = ctx->request->pool;
+
+    if ((ctx->failed & NGX_HTTP_LLM_REFUSALS) && ctx->refusal.status) {
+        *err = ctx->refusal;
+        return;
+    }
+
+    if (ctx->failed == NGX_LLM_FAIL_RATE_LIMIT) {
+        (void) ngx_llm_error(pool, err, NGX_HTTP_TOO_MANY_REQUESTS,
+                             "rate_limit_error", "provider_rate_limit", NULL,
+                             "all providers of the model \"%V\" are "
+                             "rate limited", &ctx->model);
+        err->retry_after = ngx_max(ctx->retry_after, 1);
+
+    } else if (ctx->attempts == 0
+               || ctx->last_fail == NGX_LLM_FAIL_OVERLOADED
+               || !(ctx->failed & ~(ngx_uint_t) (NGX_LLM_FAIL_OVERLOADED
+                                                 |NGX_LLM_FAIL_RATE_LIMIT)))
+    {
+        (void) ngx_llm_error(pool, err, NGX_HTTP_SERVICE_UNAVAILABLE,
+                             "server_error", "overloaded", NULL,
+                             "no provider of the model \"%V\" can take the "
+                             "request now", &ctx->model);
+        err->retry_after = ngx_max(ctx->retry_after, 1);
+
+    } else if (ctx->last_fail == NGX_LLM_FAIL_TIMEOUT) {
+        (void) ngx_llm_error(pool, err, NGX_HTTP_GATEWAY_TIME_OUT,
+                             "server_error", "provider_timeout", NULL,
+                             "the provider of the model \"%V\" did not answer "
+                             "in time", &ctx->model);
+
+    } else if (ctx->last_fail == NGX_LLM_FAIL_AUTH) {
+        (void) ngx_llm_error(pool, err, NGX_HTTP_BAD_GATEWAY,
+                             "server_error", "provider_auth", NULL,
+                             "the provider of the model \"%V\" refused the "
+                             "gateway's credentials", &ctx->model);
+
+    } else {
+        (void) ngx_llm_error(pool, err, NGX_HTTP_BAD_GATEWAY,
+                             "server_error", "provider_error", NULL,
+                             "no provider of the model \"%V\" gave an answer",
+                             &ctx->model);
+    }
+}

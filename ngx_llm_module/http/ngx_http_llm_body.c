@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The request's body as one piece of memory.
+ */
+
+
+#include "ngx_http_llm.h"
+
+
+/*
+ * Where the core kept the body in one buffer that buffer is used as it is.
+ * With a temporary file all parts are copied: the core empties and reuses its
+ * buffer at every connect then.  NGX_OK, NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char       *p;
+    size_t        size;
+    ssize_t       n;
+    off_t         len;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    cl = r->request_body->bufs;
+
+    if (cl->next == NULL && !cl->buf->in_file
+        && r->request_body->temp_file == NULL)
+    {
+        body->data = cl->buf->pos;
+        body->len = cl->buf->last - cl->buf->pos;
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    p = ngx_pnalloc(r->pool, (size_t) len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        size = (size_t) (b->file_last - b->file_pos);
+
+        n = ngx_read_file(b->file, p, size, b->file_pos);
+
+        if (n == NGX_ERROR || (size_t) n != size) {
+            ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                          "could not read the request body from \"%V\"",
+                          &b->file->name);
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    body->len = p - body->data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,417 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The content handler: what is asked, who asks, the body, and on to the
+ * upstream.
+ */
+
+
+#include "ngx_http_llm.h"
+
+#include <openssl/rand.h>
+
+
+
+typedef struct {
+    ngx_str_t                 path;     /* below /v1 */
+    ngx_uint_t                methods;
+    ngx_str_t                 allow;
+    ngx_http_llm_endpoint_e   endpoint;
+    unsigned                  rest:1;   /* what follows the path counts */
+} ngx_http_llm_path_t;
+
+
+static ngx_http_llm_path_t *ngx_http_llm_find_path(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_llm_check_type(ngx_http_request_t *r,
+    ngx_llm_error_t *err);
+static ngx_int_t ngx_http_llm_request_id(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+static ngx_int_t ngx_http_llm_refuse(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_int_t rc, ngx_llm_error_t *err);
+static void ngx_http_llm_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llm_process(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
+
+static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
+
+    { ngx_string("/chat/completions"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CHAT,
+      0 },
+
+    { ngx_string("/models"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      ngx_string("GET, HEAD"),
+      NGX_HTTP_LLM_MODELS,
+      0 },
+
+    { ngx_string("/models/"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      ngx_string("GET, HEAD"),
+      NGX_HTTP_LLM_MODEL,
+      1 },
+
+    { ngx_null_string, 0, ngx_null_string, 0, 0 }
+};
+
+
+ngx_int_t
+ngx_http_llm_handler(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_str_t             rest;
+    ngx_llm_error_t       err;
+    ngx_http_llm_ctx_t   *ctx;
+    ngx_http_llm_path_t  *path;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request = r;
+    ctx->dialect = ngx_http_llm_error_dialect(r);
+    ctx->estimate = -1;
+    ctx->retry_after = -1;
+
+    ngx_llm_usage_init(&ctx->usage);
+
+    if (ngx_http_llm_request_id(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_llm_module);
+
+    path = ngx_http_llm_find_path(r, &rest);
+
+    if (path == NULL) {
+        rc = ngx_llm_error(r->pool, &err, NGX_HTTP_NOT_FOUND,
+                           "invalid_request_error", "unknown_url", NULL,
+                           "unknown URL: %V %V", &r->method_name, &r->uri);
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    ctx->endpoint = path->endpoint;
+
+    if (!(r->method & path->methods)) {
+        if (ngx_http_llm_add_header(r, "Allow", &path->allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = ngx_llm_error(r->pool, &err, NGX_HTTP_NOT_ALLOWED,
+                           "invalid_request_error", "method_not_allowed", NULL,
+                           "%V is not allowed on %V, use %V",
+                           &r->method_name, &r->uri, &path->allow);
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    rc = ngx_http_llm_authenticate(r, ctx, &err);
+
+    if (rc != NGX_OK) {
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    ctx->auth_done = 1;
+
+    if (ctx->endpoint != NGX_HTTP_LLM_CHAT) {
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ngx_http_llm_models_handler(r, ctx, path->rest ? &rest : NULL);
+    }
+
+    rc = ngx_http_llm_check_type(r, &err);
+
+    if (rc != NGX_OK) {
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_llm_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_llm_path_t *
+ngx_http_llm_find_path(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_str_t                 uri;
+    ngx_http_llm_path_t      *path;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    uri = r->uri;
+
+    if (uri.len < llcf->prefix.len
+        || ngx_strncmp(uri.data, llcf->prefix.data, llcf->prefix.len) != 0)
+    {
+        return NULL;
+    }
+
+    uri.data += llcf->prefix.len;
+    uri.len -= llcf->prefix.len;
+
+    if (uri.len > 3 && ngx_strncmp(uri.data, "/v1/", 4) == 0) {
+        uri.data += 3;
+        uri.len -= 3;
+    }
+
+    for (path = ngx_http_llm_paths; path->path.len; path++) {
+
+        if (uri.len < path->path.len
+            || ngx_strncmp(uri.data, path->path.data, path->path.len) != 0)
+        {
+            continue;
+        }
+
+        rest->data = uri.data + path->path.len;
+        rest->len = uri.len - path->path.len;
+
+        if (path->rest ? rest->len != 0 : rest->len == 0) {
+            return path;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a missing type is taken for JSON, another one says that something is wrong */
+
+static ngx_int_t
+ngx_http_llm_check_type(ngx_http_request_t *r, ngx_llm_error_t *err)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return NGX_OK;
+    }
+
+    type = &r->headers_in.content_type->value;
+
+    for (len = 0; len < type->len; len++) {
+        if (type->data[len] == ';' || type->data[len] == ' ') {
+            break;
+        }
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = type->data;
+
+    if (len == sizeof("application/json") - 1
+        && ngx_strncasecmp(p, (u_char *) "application/json", len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (len > sizeof("+json") - 1
+        && ngx_strncasecmp(p + len - 5, (u_char *) "+json", 5) == 0)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_llm_error(r->pool, err, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                         "invalid_request_error", "unsupported_content_type",
+                         NULL, "unsupported content type \"%*s\", "
+                         "send the header \"Content-Type: application/json\"",
+                         ngx_min(len, 64), p);
+}
+
+
+/*
+ * The client's own id if it is short and safe, else one of ours: random per
+ * process, then a counter that is scrambled so that ids do not look alike.
+ */
+
+static ngx_int_t
+ngx_http_llm_request_id(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    u_char           *p, c;
+    uint64_t          n;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static uint64_t   base, count;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len != sizeof("x-request-id") - 1
+            || ngx_strncmp(h[i].lowcase_key, "x-request-id", h[i].key.len)
+               != 0)
+        {
+            continue;
+        }
+
+        if (h[i].value.len == 0 || h[i].value.len > 128) {
+            break;
+        }
+
+        for (p = h[i].value.data; *p; p++) {
+            c = (u_char) (*p | 0x20);
+
+            if ((c < 'a' || c > 'z') && (*p < '0' || *p > '9')
+                && *p != '-' && *p != '_' && *p != '.' && *p != ':')
+            {
+                break;
+            }
+        }
+
+        if (p == h[i].value.data + h[i].value.len) {
+            ctx->id = h[i].value;
+            return NGX_OK;
+        }
+
+        break;
+    }
+
+    if (base == 0
+        && RAND_bytes((u_char *) &base, sizeof(uint64_t)) != 1)
+    {
+        base = ((uint64_t) ngx_pid << 32) ^ ((uint64_t) ngx_time() << 10)
+               ^ ngx_random();
+    }
+
+    n = ++count * 0x9e3779b97f4a7c15ULL;
+    n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    n ^= n >> 27;
+
+    ctx->id.data = ngx_pnalloc(r->pool, sizeof("req_") - 1 + 32);
+    if (ctx->id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->id.len = ngx_sprintf(ctx->id.data, "req_%016xL%016xL",
+                              (int64_t) base, (int64_t) n)
+                  - ctx->id.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_refuse(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_int_t rc, ngx_llm_error_t *err)
+{
+    if (rc != NGX_DECLINED) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "llm request refused: %ui %V", err->status,
+                  err->code.len ? &err->code : &err->type);
+
+    return ngx_http_llm_send_error(r, ctx, err);
+}
+
+
+static void
+ngx_http_llm_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
+
+    rc = ngx_http_llm_process(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_llm_upstream_create(r, ctx);
+
+        if (rc == NGX_OK) {
+            ngx_http_upstream_init(r);
+            return;
+        }
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/*
+ * From the body to the upstream.  NGX_OK: it may begin; NGX_AGAIN: it will,
+ * later; else what ngx_http_finalize_request() takes (an answer was sent).
+ */
+
+static ngx_int_t
+ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t        rc;
+    ngx_llm_error_t  err;
+
+    if (ngx_http_llm_body_collect(r, &ctx->body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->body.len == 0) {
+        rc = ngx_llm_error(r->pool, &err, NGX_HTTP_BAD_REQUEST,
+                           "invalid_request_error", NULL, NULL,
+                           "the request has no body, a JSON object is "
+                           "expected");
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    ngx_llm_chat_init(&ctx->chat, r->pool, &ctx->body);
+
+    rc = ctx->dialect->read_request(&ctx->chat, &err);
+
+    if (rc != NGX_OK) {
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    ctx->chat_read = 1;
+    ctx->start = ngx_current_msec;
+
+    rc = ngx_http_llm_route(r, ctx, &err);
+
+    if (rc != NGX_OK) {
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
+    ctx->routed = 1;
+
+    if (ngx_http_llm_route_next(r, ctx, 0) == NULL) {
+        ngx_http_llm_final_error(ctx, &err);
+        return ngx_http_llm_refuse(r, ctx, NGX_DECLINED, &err);
+    }
+
+    rc = ngx_http_llm_prepare(r, ctx);
+
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+}

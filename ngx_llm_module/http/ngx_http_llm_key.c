@@ -1,0 +1,552 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Virtual keys: who asks, and for what.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <openssl/crypto.h>
+
+#include "ngx_http_llm.h"
+
+
+/* where clients put a key: Authorization, x-api-key, api-key */
+
+#define NGX_HTTP_LLM_CREDENTIALS  3
+
+
+typedef struct {
+    u_char                   *digest;
+    ngx_http_llm_key_t       *key;
+} ngx_http_llm_secret_t;
+
+
+/* open addressing; at most half of the slots are in use */
+
+typedef struct {
+    ngx_http_llm_secret_t    *slots;
+    ngx_uint_t                size;
+} ngx_http_llm_secrets_t;
+
+
+static char *ngx_http_llm_key_secret(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_llm_key_models(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+static ngx_http_llm_secret_t *ngx_http_llm_secret_slot(
+    ngx_http_llm_secrets_t *secrets, u_char *digest);
+
+static ngx_int_t ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+static ngx_uint_t ngx_http_llm_credentials(ngx_http_request_t *r,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_llm_credentials_bearer(ngx_str_t *header,
+    ngx_str_t *value);
+static ngx_http_llm_key_t *ngx_http_llm_key_find(
+    ngx_http_llm_main_conf_t *lmcf, ngx_str_t *secret);
+static ngx_uint_t ngx_http_llm_patterns_match(ngx_array_t *patterns,
+    ngx_str_t *name);
+
+
+static ngx_command_t  ngx_http_llm_key_commands[] = {
+
+    { ngx_string("secret"),
+      NGX_CONF_TAKE1,
+      ngx_http_llm_key_secret,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("models"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_key_models,
+      0,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+char *
+ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_main_conf_t  *lmcf = conf;
+
+    ngx_str_t                *value;
+    ngx_http_llm_key_t       *key, **p;
+    ngx_http_llm_pattern_t  **pattern;
+
+    value = cf->args->elts;
+
+    key = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_key_t));
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    key->name = value[1];
+    key->file = cf->conf_file->file.name.data;
+    key->line = cf->conf_file->line;
+
+    if (ngx_array_init(&key->digests, cf->pool, 1, NGX_HTTP_LLM_DIGEST)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_llm_names_add(cf, &lmcf->key_names, &value[1], key, "key")
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    pattern = lmcf->key_names.patterns.elts;
+    key->pattern = *pattern[lmcf->key_names.patterns.nelts - 1];
+
+    p = ngx_array_push(&lmcf->keys);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *p = key;
+
+    return ngx_http_llm_block(cf, ngx_http_llm_key_commands, key, "llm_key");
+}
+
+
+static char *
+ngx_http_llm_key_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_key_t  *key = conf;
+
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t  *value;
+    u_char      digest[NGX_HTTP_LLM_DIGEST];
+
+    value = cf->args->elts;
+
+    if (key->pattern.kind != NGX_HTTP_LLM_EXACT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "key \"%V\" is a template for \"llm_auth\" with a "
+                           "variable and cannot have a secret", &key->name);
+        return NGX_CONF_ERROR;
+    }
+
+    rc = ngx_http_llm_secret_digest(cf, &value[1], digest);
+
+    if (rc == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return NGX_CONF_OK;
+    }
+
+    p = ngx_array_push(&key->digests);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(p, digest, NGX_HTTP_LLM_DIGEST);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llm_key_models(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_key_t  *key = conf;
+
+    if (key->models) {
+        return "is duplicate";
+    }
+
+    return ngx_http_llm_patterns(cf, &key->models);
+}
+
+
+/* the arguments of a directive as patterns */
+
+char *
+ngx_http_llm_patterns(ngx_conf_t *cf, ngx_array_t **patterns)
+{
+    ngx_str_t               *value;
+    ngx_uint_t               i;
+    ngx_http_llm_pattern_t  *pattern;
+
+    value = cf->args->elts;
+
+    *patterns = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                 sizeof(ngx_http_llm_pattern_t));
+    if (*patterns == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        pattern = ngx_array_push(*patterns);
+        if (pattern == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_llm_pattern_parse(cf, &value[i], pattern) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_keys_init(ngx_conf_t *cf)
+{
+    u_char                    *digest;
+    ngx_uint_t                 i, j, n;
+    ngx_http_llm_key_t       **key, *other;
+    ngx_http_llm_secret_t     *slot;
+    ngx_http_llm_secrets_t    *secrets;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+
+    if (ngx_http_llm_names_done(cf, &lmcf->key_names) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    key = lmcf->keys.elts;
+    n = 0;
+
+    for (i = 0; i < lmcf->keys.nelts; i++) {
+        n += key[i]->digests.nelts;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    secrets = ngx_palloc(cf->pool, sizeof(ngx_http_llm_secrets_t));
+    if (secrets == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (secrets->size = 4; secrets->size < n * 2; secrets->size *= 2) {
+        /* void */
+    }
+
+    n = secrets->size * sizeof(ngx_http_llm_secret_t);
+
+    secrets->slots = ngx_pcalloc(cf->pool, n);
+    if (secrets->slots == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < lmcf->keys.nelts; i++) {
+
+        digest = key[i]->digests.elts;
+
+        for (j = 0; j < key[i]->digests.nelts; j++) {
+
+            slot = ngx_http_llm_secret_slot(secrets, digest);
+            other = slot->key;
+
+            if (other) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "key \"%V\" in %s:%ui has a secret of "
+                              "key \"%V\" in %s:%ui",
+                              &key[i]->name, key[i]->file, key[i]->line,
+                              &other->name, other->file, other->line);
+                return NGX_ERROR;
+            }
+
+            slot->digest = digest;
+            slot->key = key[i];
+
+            digest += NGX_HTTP_LLM_DIGEST;
+        }
+    }
+
+    lmcf->key_digests = secrets;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The slot of the digest, or the free one for it.  Which slots are looked at
+ * depends on a digest, not on a secret; its bytes are compared in constant
+ * time.
+ */
+
+static ngx_http_llm_secret_t *
+ngx_http_llm_secret_slot(ngx_http_llm_secrets_t *secrets, u_char *digest)
+{
+    uint32_t                hash;
+    ngx_uint_t              i;
+    ngx_http_llm_secret_t  *slot;
+
+    ngx_memcpy(&hash, digest, sizeof(uint32_t));
+
+    i = hash;
+
+    for ( ;; ) {
+        slot = &secrets->slots[i & (secrets->size - 1)];
+
+        if (slot->key == NULL
+            || CRYPTO_memcmp(slot->digest, digest, NGX_HTTP_LLM_DIGEST) == 0)
+        {
+            return slot;
+        }
+
+        i++;
+    }
+}
+
+
+ngx_int_t
+ngx_http_llm_authenticate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_uint_t                 i, n;
+    ngx_str_t                  value[NGX_HTTP_LLM_CREDENTIALS];
+    ngx_http_llm_key_t        *key;
+    ngx_http_llm_loc_conf_t   *llcf;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->auth == NGX_HTTP_LLM_AUTH_OFF) {
+        return NGX_OK;
+    }
+
+    if (llcf->auth == NGX_HTTP_LLM_AUTH_VARIABLE) {
+        return ngx_http_llm_authenticate_variable(r, ctx, err);
+    }
+
+    n = ngx_http_llm_credentials(r, value);
+
+    if (n == 0) {
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "invalid_api_key", NULL,
+                             "no API key was sent: put it into the header "
+                             "\"Authorization: Bearer KEY\", \"x-api-key\" "
+                             "or \"api-key\"");
+    }
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    /* a client may send two, one of them meant for somebody else */
+
+    for (i = 0; i < n; i++) {
+
+        key = ngx_http_llm_key_find(lmcf, &value[i]);
+
+        if (key) {
+            ctx->key = key;
+            ctx->key_name = key->name;
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "client sent an unknown llm key");
+
+    return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                         "authentication_error", "invalid_api_key", NULL,
+                         "the API key that was sent is not known here");
+}
+
+
+static ngx_int_t
+ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
+{
+    ngx_str_t                  name;
+    ngx_http_llm_pattern_t    *pattern;
+    ngx_http_llm_loc_conf_t   *llcf;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (ngx_http_complex_value(r, llcf->auth_variable, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (name.len == 0) {
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "invalid_api_key", NULL,
+                             "the request has no identity that is accepted "
+                             "here");
+    }
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    pattern = ngx_http_llm_names_find(&lmcf->key_names, &name, NULL);
+
+    if (pattern == NULL) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client has an identity without an llm key");
+
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "invalid_api_key", NULL,
+                             "the identity of this request has no key here");
+    }
+
+    /* the variable's text may live shorter than the request */
+
+    ctx->key_name.data = ngx_pstrdup(r->pool, &name);
+    if (ctx->key_name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->key_name.len = name.len;
+    ctx->key = pattern->value;
+
+    return NGX_OK;
+}
+
+
+/* never from the query string: it ends up in logs */
+
+static ngx_uint_t
+ngx_http_llm_credentials(ngx_http_request_t *r, ngx_str_t *value)
+{
+    ngx_str_t        *s;
+    ngx_uint_t        i, n;
+    ngx_table_elt_t  *h;
+    ngx_list_part_t  *part;
+
+    n = 0;
+
+    if (r->headers_in.authorization
+        && ngx_http_llm_credentials_bearer(&r->headers_in.authorization->value,
+                                           &value[n])
+           == NGX_OK)
+    {
+        n++;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (n == NGX_HTTP_LLM_CREDENTIALS) {
+            break;
+        }
+
+        s = &h[i].key;
+
+        if ((s->len == sizeof("x-api-key") - 1
+             && ngx_strncasecmp(s->data, (u_char *) "x-api-key", s->len) == 0)
+            || (s->len == sizeof("api-key") - 1
+                && ngx_strncasecmp(s->data, (u_char *) "api-key", s->len)
+                   == 0))
+        {
+            if (h[i].value.len) {
+                value[n++] = h[i].value;
+            }
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_http_llm_credentials_bearer(ngx_str_t *header, ngx_str_t *value)
+{
+    u_char  *p, *last;
+
+    p = header->data;
+    last = p + header->len;
+
+    if (header->len < sizeof("Bearer ") - 1
+        || ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p += sizeof("Bearer ") - 1;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    value->data = p;
+    value->len = last - p;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_http_llm_key_t *
+ngx_http_llm_key_find(ngx_http_llm_main_conf_t *lmcf, ngx_str_t *secret)
+{
+    u_char  digest[NGX_HTTP_LLM_DIGEST];
+
+    if (lmcf->key_digests == NULL) {
+        return NULL;
+    }
+
+    ngx_http_llm_sha256(secret->data, secret->len, digest);
+
+    return ngx_http_llm_secret_slot(lmcf->key_digests, digest)->key;
+}
+
+
+ngx_uint_t
+ngx_http_llm_model_allowed(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_str_t *model)
+{
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (ctx->key && !ngx_http_llm_patterns_match(ctx->key->models, model)) {
+        return 0;
+    }
+
+    return ngx_http_llm_patterns_match(llcf->models, model);
+}
+
+
+static ngx_uint_t
+ngx_http_llm_patterns_match(ngx_array_t *patterns, ngx_str_t *name)
+{
+    ngx_uint_t               i;
+    ngx_http_llm_pattern_t  *pattern;
+
+    if (patterns == NULL) {
+        return 1;
+    }
+
+    pattern = patterns->elts;
+
+    for (i = 0; i < patterns->nelts; i++) {
+        if (ngx_http_llm_pattern_match(&pattern[i], name, NULL) == NGX_OK) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

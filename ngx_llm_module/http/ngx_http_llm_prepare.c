@@ -1,0 +1,153 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The step that may wait, before the upstream begins: peer.get cannot.
+ */
+
+
+#include "ngx_http_llm.h"
+
+
+static void ngx_http_llm_prepare_done(void *data);
+static void ngx_http_llm_prepare_timeout(ngx_event_t *ev);
+static void ngx_http_llm_prepare_cleanup(void *data);
+static void ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx);
+
+
+/*
+ * Starts what the first stage's deployments lack and waits, bounded by the
+ * first one's connect timeout, until that one has it or is known not to get
+ * it.  A warm worker finds everything at hand.
+ */
+
+ngx_int_t
+ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
+    ngx_msec_t                  timeout;
+    ngx_http_cleanup_t         *cln;
+    ngx_http_llm_stage_t       *stage;
+    ngx_http_llm_provider_t    *provider;
+    ngx_http_llm_deployment_t  *dep;
+
+    dep = ctx->pending;
+    provider = dep->provider;
+
+    if (provider->peers == NULL) {
+        return NGX_OK;
+    }
+
+    ctx->waiter.handler = ngx_http_llm_prepare_done;
+    ctx->waiter.data = ctx;
+
+    rc = ngx_http_llm_peers_ready(provider->peers, &ctx->waiter);
+
+    if (rc != NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    stage = &ctx->stage;
+
+    for (i = stage->next; i < stage->n; i++) {
+        if (stage->order[i]->provider->peers
+            && stage->order[i]->provider != provider)
+        {
+            (void) ngx_http_llm_peers_ready(stage->order[i]->provider->peers,
+                                            NULL);
+        }
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        ngx_http_llm_peers_cancel(&ctx->waiter);
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_llm_prepare_cleanup;
+    cln->data = ctx;
+
+    timeout = dep->model->clocks.connect;
+
+    if (timeout == NGX_CONF_UNSET_MSEC) {
+        timeout = provider->clocks.connect;
+    }
+
+    ctx->waiting = 1;
+    ctx->timer.handler = ngx_http_llm_prepare_timeout;
+    ctx->timer.data = ctx;
+    ctx->timer.log = r->connection->log;
+
+    ngx_add_timer(&ctx->timer, timeout);
+
+    r->connection->log->action = "resolving the provider's name";
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_llm_prepare_done(void *data)
+{
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    ngx_http_llm_prepare_start(ctx);
+}
+
+
+static void
+ngx_http_llm_prepare_timeout(ngx_event_t *ev)
+{
+    ngx_http_llm_ctx_t  *ctx = ev->data;
+
+    ngx_http_llm_prepare_start(ctx);
+}
+
+
+static void
+ngx_http_llm_prepare_cleanup(void *data)
+{
+    ngx_http_llm_ctx_t  *ctx = data;
+
+    if (!ctx->waiting) {
+        return;
+    }
+
+    ctx->waiting = 0;
+
+    ngx_http_llm_peers_cancel(&ctx->waiter);
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+}
+
+
+/* a deployment that is not ready now is passed over in peer.get */
+
+static void
+ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_http_llm_prepare_cleanup(ctx);
+
+    rc = ngx_http_llm_upstream_create(r, ctx);
+
+    if (rc == NGX_OK) {
+        ngx_http_upstream_init(r);
+
+    } else {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}

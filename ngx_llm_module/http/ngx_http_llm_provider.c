@@ -1,0 +1,1287 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The block llm_provider: who answers, where, and with which key.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_llm.h"
+#include "ngx_llm_catalogue.h"
+
+
+#define NGX_HTTP_LLM_PROVIDER_NAME      64
+#define NGX_HTTP_LLM_PROVIDER_URL       2048
+#define NGX_HTTP_LLM_PROVIDER_HEADERS   32
+#define NGX_HTTP_LLM_PROVIDER_KEYS      64
+
+
+/* the statements set the provider itself, or what is looked at afterwards */
+
+typedef struct {
+    ngx_http_llm_provider_t   provider;
+    ngx_str_t                 preset;
+    ngx_str_t                 dialect;
+    ngx_array_t               sources;          /* ngx_str_t: of keys */
+} ngx_http_llm_provider_conf_t;
+
+
+static ngx_http_llm_provider_conf_t *ngx_http_llm_provider_create(
+    ngx_conf_t *cf, ngx_str_t *name);
+static char *ngx_http_llm_provider_name(ngx_conf_t *cf, ngx_str_t *name);
+static ngx_int_t ngx_http_llm_provider_done(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf);
+static ngx_int_t ngx_http_llm_provider_preset(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf, const ngx_llm_preset_t **preset);
+static ngx_int_t ngx_http_llm_provider_ssl(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+static ngx_int_t ngx_http_llm_provider_keys(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf, const ngx_llm_preset_t *preset);
+static ngx_int_t ngx_http_llm_provider_url(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+static char *ngx_http_llm_provider_scheme(ngx_http_llm_provider_t *p,
+    ngx_str_t *rest);
+static char *ngx_http_llm_provider_unix(ngx_http_llm_provider_t *p,
+    ngx_str_t *rest);
+static char *ngx_http_llm_provider_host(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p, ngx_str_t *rest);
+static char *ngx_http_llm_provider_port(ngx_http_llm_provider_t *p,
+    ngx_str_t *text);
+
+static ngx_int_t ngx_http_llm_provider_upstream(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+static ngx_int_t ngx_http_llm_provider_agree(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p, ngx_uint_t n);
+
+static char *ngx_http_llm_provider_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_llm_provider_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_llm_provider_keepalive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_llm_provider_positive(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_llm_provider_token(ngx_conf_t *cf, void *post,
+    void *data);
+
+
+static ngx_conf_bitmask_t  ngx_http_llm_provider_protocols[] = {
+    { ngx_string("TLSv1"), NGX_SSL_TLSv1 },
+    { ngx_string("TLSv1.1"), NGX_SSL_TLSv1_1 },
+    { ngx_string("TLSv1.2"), NGX_SSL_TLSv1_2 },
+    { ngx_string("TLSv1.3"), NGX_SSL_TLSv1_3 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_llm_provider_depth = {
+    ngx_conf_check_num_bounds, 0, 100
+};
+
+
+static ngx_conf_post_t  ngx_http_llm_provider_positive_post = {
+    ngx_http_llm_provider_positive
+};
+
+
+static ngx_conf_post_t  ngx_http_llm_provider_token_post = {
+    ngx_http_llm_provider_token
+};
+
+
+/* lines that the gateway or nginx writes, or that are of one connection */
+
+static ngx_str_t  ngx_http_llm_provider_reserved[] = {
+    ngx_string("accept-encoding"),
+    ngx_string("connection"),
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("expect"),
+    ngx_string("host"),
+    ngx_string("keep-alive"),
+    ngx_string("proxy-connection"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_string("upgrade"),
+    ngx_null_string
+};
+
+
+static ngx_command_t  ngx_http_llm_provider_commands[] = {
+
+    { ngx_string("preset"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_conf_t, preset),
+      NULL },
+
+    { ngx_string("dialect"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_conf_t, dialect),
+      NULL },
+
+    { ngx_string("url"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, url),
+      NULL },
+
+    { ngx_string("key"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_provider_key,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("header"),
+      NGX_CONF_TAKE2,
+      ngx_http_llm_provider_header,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("api_version"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, api_version),
+      &ngx_http_llm_provider_token_post },
+
+    { ngx_string("drop_params"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_drop_params,
+      0,
+      offsetof(ngx_http_llm_provider_t, drop),
+      NULL },
+
+    { ngx_string("connect_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, clocks.connect),
+      &ngx_http_llm_provider_positive_post },
+
+    { ngx_string("first_token_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, clocks.first_token),
+      &ngx_http_llm_provider_positive_post },
+
+    { ngx_string("read_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, clocks.read),
+      &ngx_http_llm_provider_positive_post },
+
+    { ngx_string("total_timeout"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, clocks.total),
+      &ngx_http_llm_provider_positive_post },
+
+    { ngx_string("keepalive"),
+      NGX_CONF_TAKE1,
+      ngx_http_llm_provider_keepalive,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ssl_verify"),
+      NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_verify),
+      NULL },
+
+    { ngx_string("ssl_server_name"),
+      NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_server_name),
+      NULL },
+
+    { ngx_string("ssl_verify_depth"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_verify_depth),
+      &ngx_http_llm_provider_depth },
+
+    { ngx_string("ssl_protocols"),
+      NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_protocols),
+      &ngx_http_llm_provider_protocols },
+
+    { ngx_string("ssl_name"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_name),
+      &ngx_http_llm_provider_token_post },
+
+    { ngx_string("ssl_ciphers"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_ciphers),
+      NULL },
+
+    { ngx_string("ssl_trusted_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_trusted_certificate),
+      NULL },
+
+    { ngx_string("ssl_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_certificate),
+      NULL },
+
+    { ngx_string("ssl_certificate_key"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, ssl_certificate_key),
+      NULL },
+
+      ngx_null_command
+};
+
+
+char *
+ngx_http_llm_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_main_conf_t *lmcf = conf;
+
+    char                          *rv;
+    ngx_int_t                      rc;
+    ngx_str_t                     *value;
+    ngx_http_llm_provider_t       *p, **pp;
+    ngx_http_llm_provider_conf_t  *pcf;
+
+    value = cf->args->elts;
+
+    rv = ngx_http_llm_provider_name(cf, &value[1]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    p = ngx_http_llm_provider_find(cf, &value[1]);
+
+    if (p) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate provider \"%V\", the first one is in "
+                           "%s:%ui", &p->name, p->file, p->line);
+        return NGX_CONF_ERROR;
+    }
+
+    pcf = ngx_http_llm_provider_create(cf, &value[1]);
+    if (pcf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_llm_block(cf, ngx_http_llm_provider_commands, pcf,
+                            "llm_provider");
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ngx_http_llm_provider_done(cf, pcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    pp = ngx_array_push(&lmcf->providers);
+    if (pp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *pp = &pcf->provider;
+
+    rc = ngx_http_llm_provider_upstream(cf, *pp);
+
+    if (rc == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rc == NGX_DECLINED && ngx_http_llm_peers_create(cf, *pp) == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_http_llm_provider_conf_t *
+ngx_http_llm_provider_create(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_http_llm_provider_t       *p;
+    ngx_http_llm_provider_conf_t  *pcf;
+
+    pcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_provider_conf_t));
+    if (pcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&pcf->sources, cf->temp_pool, 2, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    p = &pcf->provider;
+
+    p->name = *name;
+    p->file = cf->conf_file->file.name.data;
+    p->line = cf->conf_file->line;
+
+    p->clocks.connect = NGX_CONF_UNSET_MSEC;
+    p->clocks.first_token = NGX_CONF_UNSET_MSEC;
+    p->clocks.read = NGX_CONF_UNSET_MSEC;
+    p->clocks.total = NGX_CONF_UNSET_MSEC;
+    p->keepalive = NGX_CONF_UNSET_UINT;
+
+    p->ssl_verify = NGX_CONF_UNSET;
+    p->ssl_server_name = NGX_CONF_UNSET;
+    p->ssl_verify_depth = NGX_CONF_UNSET_UINT;
+
+    return pcf;
+}
+
+
+/* it stands in identifiers and in the text of an upstream block */
+
+static char *
+ngx_http_llm_provider_name(ngx_conf_t *cf, ngx_str_t *name)
+{
+    u_char      c;
+    ngx_uint_t  i;
+
+    if (name->len == 0 || name->len > NGX_HTTP_LLM_PROVIDER_NAME) {
+        goto invalid;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.')
+        {
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid provider name \"%V\": letters, digits, \"_\", "
+                       "\"-\" and \".\" are allowed", name);
+
+    return NGX_CONF_ERROR;
+}
+
+
+ngx_http_llm_provider_t *
+ngx_http_llm_provider_find(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_http_llm_provider_t   **provider;
+    ngx_http_llm_main_conf_t   *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+
+    provider = lmcf->providers.elts;
+
+    for (i = 0; i < lmcf->providers.nelts; i++) {
+
+        if (provider[i]->name.len == name->len
+            && ngx_strncmp(provider[i]->name.data, name->data, name->len)
+               == 0)
+        {
+            return provider[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
+{
+    ngx_http_llm_provider_t  *p;
+    const ngx_llm_preset_t   *preset;
+
+    p = &pcf->provider;
+
+    if (ngx_http_llm_provider_preset(cf, pcf, &preset) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_conf_init_msec_value(p->clocks.connect, 5000);
+    ngx_conf_init_msec_value(p->clocks.first_token, 300000);
+    ngx_conf_init_msec_value(p->clocks.read, 300000);
+    ngx_conf_init_uint_value(p->keepalive, 32);
+
+    if (ngx_http_llm_provider_url(cf, p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_llm_provider_ssl(cf, p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llm_provider_keys(cf, pcf, preset);
+}
+
+
+/* the row of that name, with what the block says over it */
+
+static ngx_int_t
+ngx_http_llm_provider_preset(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf, const ngx_llm_preset_t **preset)
+{
+    ngx_http_llm_provider_t  *p;
+
+    p = &pcf->provider;
+
+    if (pcf->preset.len) {
+        *preset = ngx_llm_preset_find(&pcf->preset);
+
+        if (*preset == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown preset \"%V\" of provider \"%V\" in %s:%ui",
+                          &pcf->preset, &p->name, p->file, p->line);
+            return NGX_ERROR;
+        }
+
+    } else {
+        *preset = ngx_llm_preset_find(&p->name);
+    }
+
+    if (pcf->dialect.len) {
+        p->dialect = ngx_llm_dialect_find(&pcf->dialect);
+
+        if (p->dialect == NULL || p->dialect->write_request == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown dialect \"%V\" of provider \"%V\" "
+                          "in %s:%ui",
+                          &pcf->dialect, &p->name, p->file, p->line);
+            return NGX_ERROR;
+        }
+
+    } else if (*preset) {
+        p->dialect = (*preset)->dialect;
+    }
+
+    if (p->url.len == 0 && *preset) {
+        p->url = (*preset)->url;
+    }
+
+    if (p->dialect && p->url.len) {
+        return NGX_OK;
+    }
+
+    if (*preset) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui must have \"url\": its "
+                      "preset \"%V\" has none",
+                      &p->name, p->file, p->line, &(*preset)->name);
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "provider \"%V\" in %s:%ui must have %s: "
+                  "there is no preset of that name",
+                  &p->name, p->file, p->line,
+                  p->dialect ? "\"url\""
+                             : p->url.len ? "\"dialect\" or \"preset\""
+                                          : "\"preset\", or \"dialect\" and "
+                                            "\"url\"");
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_llm_provider_ssl(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+{
+    ngx_conf_init_value(p->ssl_verify, 1);
+    ngx_conf_init_value(p->ssl_server_name, 1);
+    ngx_conf_init_uint_value(p->ssl_verify_depth, 9);
+
+    if (p->ssl_protocols == 0) {
+        p->ssl_protocols = NGX_CONF_BITMASK_SET|NGX_SSL_TLSv1_2
+                           |NGX_SSL_TLSv1_3;
+    }
+
+    if (p->ssl_name.len == 0) {
+        p->ssl_name = p->host;
+    }
+
+    if (p->ssl_ciphers.len == 0) {
+        ngx_str_set(&p->ssl_ciphers, "DEFAULT");
+    }
+
+    if ((p->ssl_certificate.len == 0) != (p->ssl_certificate_key.len == 0)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui must have both "
+                      "\"ssl_certificate\" and \"ssl_certificate_key\"",
+                      &p->name, p->file, p->line);
+        return NGX_ERROR;
+    }
+
+    /* full names now, so that equal files are equal settings */
+
+    if ((p->ssl_trusted_certificate.len
+         && ngx_conf_full_name(cf->cycle, &p->ssl_trusted_certificate, 1)
+            != NGX_OK)
+        || (p->ssl_certificate.len
+            && (ngx_conf_full_name(cf->cycle, &p->ssl_certificate, 1)
+                != NGX_OK
+                || ngx_conf_full_name(cf->cycle, &p->ssl_certificate_key, 1)
+                   != NGX_OK)))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
+    const ngx_llm_preset_t *preset)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                *source, *key, value;
+    ngx_uint_t                i;
+    ngx_http_llm_provider_t  *p;
+
+    p = &pcf->provider;
+
+    if (ngx_array_init(&p->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (pcf->sources.nelts == 0 && !p->no_key && preset && preset->env.len) {
+
+        source = ngx_array_push(&pcf->sources);
+        if (source == NULL) {
+            return NGX_ERROR;
+        }
+
+        source->len = sizeof("env:") - 1 + preset->env.len;
+
+        source->data = ngx_pnalloc(cf->pool, source->len + 1);
+        if (source->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_sprintf(source->data, "env:%V%Z", &preset->env);
+    }
+
+    source = pcf->sources.elts;
+
+    for (i = 0; i < pcf->sources.nelts; i++) {
+
+        rc = ngx_http_llm_secret_read(cf, &source[i], &value);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED || value.len == 0) {
+            continue;
+        }
+
+        key = ngx_array_push(&p->keys);
+        if (key == NULL) {
+            return NGX_ERROR;
+        }
+
+        *key = value;
+    }
+
+    if (pcf->sources.nelts == 0) {
+        p->no_key = 1;
+
+    } else if (p->keys.nelts == 0) {
+        p->key_missing = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What is printable and no delimiter of its own passes; the url is not shown
+ * in errors, for it may hold what its writer took for a good place of a key.
+ */
+
+static ngx_int_t
+ngx_http_llm_provider_url(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+{
+    char       *err;
+    u_char      c;
+    ngx_str_t   rest, prefix;
+    ngx_uint_t  i;
+
+    err = NULL;
+
+    if (p->url.len > NGX_HTTP_LLM_PROVIDER_URL) {
+        err = "too long";
+        goto failed;
+    }
+
+    for (i = 0; i < p->url.len; i++) {
+        c = p->url.data[i];
+
+        if (c <= 0x20 || c >= 0x7f || ngx_strchr("\"<>\\^`{|}", c)) {
+            err = "invalid character";
+            goto failed;
+        }
+
+        if (c == '$') {
+            err = "variables are not supported";
+            goto failed;
+        }
+
+        if (c == '?' || c == '#') {
+            err = "query strings and fragments are not supported";
+            goto failed;
+        }
+    }
+
+    err = ngx_http_llm_provider_scheme(p, &rest);
+    if (err) {
+        goto failed;
+    }
+
+    ngx_str_set(&prefix, "unix:");
+
+    if (rest.len >= prefix.len
+        && ngx_strncasecmp(rest.data, prefix.data, prefix.len) == 0)
+    {
+        err = ngx_http_llm_provider_unix(p, &rest);
+
+    } else {
+        err = ngx_http_llm_provider_host(cf, p, &rest);
+    }
+
+    if (err) {
+        goto failed;
+    }
+
+    if (p->authority.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* "/" alone is the root, said on purpose */
+
+    p->base = rest;
+
+    if (p->base.len == 0) {
+        p->base = p->dialect->default_base;
+    }
+
+    while (p->base.len && p->base.data[p->base.len - 1] == '/') {
+        p->base.len--;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "%s in url of provider \"%V\" in %s:%ui",
+                  err, &p->name, p->file, p->line);
+
+    return NGX_ERROR;
+}
+
+
+static char *
+ngx_http_llm_provider_scheme(ngx_http_llm_provider_t *p, ngx_str_t *rest)
+{
+    if (p->url.len > 7
+        && ngx_strncasecmp(p->url.data, (u_char *) "http://", 7) == 0)
+    {
+        rest->data = p->url.data + 7;
+        rest->len = p->url.len - 7;
+
+        p->port = 80;
+
+        return NULL;
+    }
+
+    if (p->url.len > 8
+        && ngx_strncasecmp(p->url.data, (u_char *) "https://", 8) == 0)
+    {
+        rest->data = p->url.data + 8;
+        rest->len = p->url.len - 8;
+
+        p->port = 443;
+        p->ssl = 1;
+
+        return NULL;
+    }
+
+    return "no \"http://\" or \"https://\"";
+}
+
+
+/* unix:/path, or unix:/path:/base */
+
+static char *
+ngx_http_llm_provider_unix(ngx_http_llm_provider_t *p, ngx_str_t *rest)
+{
+    u_char  *colon, *last;
+
+    last = rest->data + rest->len;
+
+    colon = ngx_strlchr(rest->data + 5, last, ':');
+
+    p->unix_path.data = rest->data;
+    p->unix_path.len = (colon ? colon : last) - rest->data;
+
+    if (p->unix_path.len == 5) {
+        return "no path of the unix domain socket";
+    }
+
+    if (colon) {
+        rest->data = colon + 1;
+        rest->len = last - (colon + 1);
+
+        if (rest->len && rest->data[0] != '/') {
+            return "invalid path";
+        }
+
+    } else {
+        rest->data = last;
+        rest->len = 0;
+    }
+
+    p->port = 0;
+
+    ngx_str_set(&p->host, "localhost");
+    ngx_str_set(&p->authority, "localhost");
+
+    return NULL;
+}
+
+
+/* leaves the path in rest; "authority" is NULL if there is no memory */
+
+static char *
+ngx_http_llm_provider_host(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
+    ngx_str_t *rest)
+{
+    char       *err;
+    u_char     *colon, *end, *host, *last;
+    in_port_t   standard;
+    ngx_str_t   port;
+#if (NGX_HAVE_INET6)
+    u_char      addr[16];
+#endif
+
+    host = rest->data;
+    last = rest->data + rest->len;
+
+    end = ngx_strlchr(host, last, '/');
+    if (end == NULL) {
+        end = last;
+    }
+
+    rest->data = end;
+    rest->len = last - end;
+
+    if (ngx_strlchr(host, end, '@')) {
+        return "user names are not supported, see \"key\":";
+    }
+
+    if (host < end && *host == '[') {
+
+        colon = ngx_strlchr(host, end, ']');
+
+        if (colon == NULL) {
+            return "invalid IPv6 address";
+        }
+
+#if (NGX_HAVE_INET6)
+        if (ngx_inet6_addr(host + 1, colon - host - 1, addr) != NGX_OK) {
+            return "invalid IPv6 address";
+        }
+#endif
+
+        colon++;
+
+        if (colon < end && *colon != ':') {
+            return "invalid port";
+        }
+
+    } else {
+        colon = ngx_strlchr(host, end, ':');
+
+        if (colon == NULL) {
+            colon = end;
+        }
+    }
+
+    p->host.len = colon - host;
+
+    p->host.data = ngx_pnalloc(cf->pool, p->host.len + 1);
+    if (p->host.data == NULL) {
+        return NULL;
+    }
+
+    ngx_strlow(p->host.data, host, p->host.len);
+
+    if (p->host.len > 1 && p->host.data[p->host.len - 1] == '.') {
+        p->host.len--;
+        p->absolute = 1;
+    }
+
+    p->host.data[p->host.len] = '\0';
+
+    if (p->host.len == 0 || p->host.data[0] == '.') {
+        return "no host";
+    }
+
+    if (p->host.len > 253) {
+        return "too long a host";
+    }
+
+    if (ngx_strchr(p->host.data, '%')) {
+        return "invalid host";
+    }
+
+    p->authority = p->host;
+
+    if (colon == end) {
+        return NULL;
+    }
+
+    port.data = colon + 1;
+    port.len = end - port.data;
+
+    standard = p->port;
+
+    err = ngx_http_llm_provider_port(p, &port);
+    if (err || p->port == standard) {
+        return err;
+    }
+
+    p->authority.data = ngx_pnalloc(cf->pool, p->host.len + 1 + port.len);
+    if (p->authority.data == NULL) {
+        return NULL;
+    }
+
+    p->authority.len = ngx_sprintf(p->authority.data, "%V:%V", &p->host, &port)
+                       - p->authority.data;
+
+    return NULL;
+}
+
+
+static char *
+ngx_http_llm_provider_port(ngx_http_llm_provider_t *p, ngx_str_t *text)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(text->data, text->len);
+
+    if (n < 1 || n > 65535) {
+        return "invalid port";
+    }
+
+    p->port = (in_port_t) n;
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_llm_providers_init(ngx_conf_t *cf)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
+    ngx_http_llm_provider_t   **provider, *p;
+    ngx_http_llm_main_conf_t   *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+
+    provider = lmcf->providers.elts;
+
+    for (i = 0; i < lmcf->providers.nelts; i++) {
+        p = provider[i];
+
+        ngx_http_llm_upstream_conf(&p->upstream);
+
+        rc = ngx_http_llm_provider_upstream(cf, p);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+
+            if (ngx_http_llm_provider_agree(cf, p, i) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        /* rc == NGX_DECLINED */
+
+        if (ngx_http_llm_peers_init(cf, p->peers) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_llm_ssl_init(cf);
+}
+
+
+/*
+ * NGX_OK: the host is an upstream block of the user, which may stand below
+ * the provider.  Then the block that the module wrote lies idle.
+ */
+
+static ngx_int_t
+ngx_http_llm_provider_upstream(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+{
+    u_char                          *last;
+    ngx_uint_t                       i;
+    ngx_http_upstream_srv_conf_t   **uscf;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    if (p->unix_path.len) {
+        return NGX_DECLINED;
+    }
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    uscf = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if (!(uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            || uscf[i]->host.len != p->host.len
+            || ngx_strncasecmp(uscf[i]->host.data, p->host.data, p->host.len)
+               != 0)
+        {
+            continue;
+        }
+
+        last = p->authority.data + p->authority.len;
+
+        if (ngx_strlchr(p->authority.data + p->host.len, last, ':')) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\" may not have port %d in url of "
+                          "provider \"%V\" in %s:%ui",
+                          &p->host, (int) p->port, &p->name, p->file,
+                          p->line);
+            return NGX_ERROR;
+        }
+
+        p->upstream.upstream = uscf[i];
+        p->peers = NULL;
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Connections of a block are kept by address alone: a connection that one
+ * provider did not verify must not serve another that does.
+ */
+
+static ngx_int_t
+ngx_http_llm_provider_agree(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
+    ngx_uint_t n)
+{
+    ngx_uint_t                  i;
+    ngx_http_llm_provider_t   **provider, *other;
+    ngx_http_llm_main_conf_t   *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+
+    provider = lmcf->providers.elts;
+
+    for (i = 0; i < n; i++) {
+        other = provider[i];
+
+        if (other->upstream.upstream != p->upstream.upstream) {
+            continue;
+        }
+
+        if (other->ssl == p->ssl
+            && (!p->ssl || ngx_http_llm_ssl_equal(other, p)))
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui and provider \"%V\" in "
+                      "%s:%ui use upstream \"%V\" with different %s",
+                      &other->name, other->file, other->line,
+                      &p->name, p->file, p->line, &p->host,
+                      other->ssl == p->ssl ? "ssl settings" : "schemes");
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_llm_provider_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_provider_conf_t *pcf = conf;
+
+    ngx_str_t   *value, *source;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "none") == 0) {
+            pcf->provider.no_key = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "cloud") == 0) {
+            return "cannot be \"cloud\" yet";
+        }
+
+        if (pcf->sources.nelts == NGX_HTTP_LLM_PROVIDER_KEYS) {
+            return "has too many values";
+        }
+
+        /* anything else may be the secret itself, and is not shown */
+
+        if ((value[i].len <= 4
+             || ngx_strncmp(value[i].data, "env:", 4) != 0)
+            && (value[i].len <= 5
+                || ngx_strncmp(value[i].data, "file:", 5) != 0))
+        {
+            return "must be \"env:VARIABLE\", \"file:/path\" or \"none\"";
+        }
+
+        source = ngx_array_push(&pcf->sources);
+        if (source == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *source = value[i];
+    }
+
+    if (pcf->provider.no_key && pcf->sources.nelts) {
+        return "is \"none\" and something else";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llm_provider_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_llm_provider_conf_t *pcf = conf;
+
+    char                     *rv;
+    u_char                    c;
+    ngx_str_t                *value, *name;
+    ngx_uint_t                i;
+    ngx_keyval_t             *header;
+    ngx_http_llm_provider_t  *p;
+
+    p = &pcf->provider;
+
+    value = cf->args->elts;
+
+    rv = ngx_http_llm_provider_token(cf, NULL, &value[1]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    for (name = ngx_http_llm_provider_reserved; name->len; name++) {
+
+        if (name->len == value[1].len
+            && ngx_strncasecmp(name->data, value[1].data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "header \"%V\" cannot be set", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 0; i < value[2].len; i++) {
+        c = value[2].data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value of header \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (p->headers == NULL) {
+        p->headers = ngx_array_create(cf->pool, 2, sizeof(ngx_keyval_t));
+        if (p->headers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (p->headers->nelts == NGX_HTTP_LLM_PROVIDER_HEADERS) {
+        return "stands too often";
+    }
+
+    header = ngx_array_push(p->headers);
+    if (header == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    header->key = value[1];
+    header->value = value[2];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llm_provider_keepalive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_llm_provider_conf_t *pcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (pcf->provider.keepalive != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        pcf->provider.keepalive = 0;
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n > 65535) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\"",
+                           &value[1], &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    pcf->provider.keepalive = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_llm_drop_params(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    uint64_t    *drop;
+    ngx_str_t   *value;
+    ngx_uint_t   i, id;
+
+    drop = (uint64_t *) (p + cmd->offset);
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "on") == 0) {
+            *drop = ~(uint64_t) 0;
+            continue;
+        }
+
+        id = ngx_llm_param_find(&value[i]);
+
+        if (id == NGX_LLM_PARAMS) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown parameter \"%V\" in \"%V\"",
+                               &value[i], &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        *drop |= ngx_llm_param_bit(id);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_llm_provider_positive(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *mp = data;
+
+    if (*mp == 0) {
+        return "must be greater than zero";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* as RFC 9110 has it: no blank, no delimiter */
+
+static char *
+ngx_http_llm_provider_token(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *value = data;
+
+    u_char      c;
+    ngx_uint_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        c = value->data[i];
+
+        if (c <= 0x20 || c >= 0x7f || ngx_strchr("\"(),/:;<=>?@[\\]{}", c)) {
+            break;
+        }
+    }
+
+    if (value->len == 0 || i < value->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,201 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Any text is parsed, whole and in pieces.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stubs.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ngx_llm_json.h"
+
+
+#define fuzz_assert(cond)                                                    \
+    if (!(cond)) {                                                           \
+        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
+        abort();                                                             \
+    }
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node,
+    ngx_str_t *text);
+static void fuzz_string(ngx_pool_t *pool, ngx_llm_json_t *node);
+static void fuzz_end(ngx_str_t *text, ngx_llm_json_t *root, size_t piece);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ngx_str_t             text;
+    ngx_pool_t           *pool;
+    ngx_llm_json_t       *root, *again;
+    ngx_llm_json_conf_t   conf;
+
+    pool = ngx_create_pool(4096, &ngx_stubs_log);
+    fuzz_assert(pool != NULL);
+
+    text.data = (u_char *) data;
+    text.len = size;
+
+    ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
+
+    root = ngx_llm_json_parse(pool, &text, &conf);
+
+    fuzz_assert((root == NULL) == (conf.error.len != 0));
+
+    if (root) {
+        fuzz_walk(pool, root, &text);
+
+        /* a value alone is what it was among blanks */
+
+        again = ngx_llm_json_parse(pool, &root->raw, NULL);
+        fuzz_assert(again != NULL && again->raw.len == root->raw.len);
+
+        fuzz_end(&text, root, size);
+        fuzz_end(&text, root, 1);
+        fuzz_end(&text, root, 1 + data[0] % 7);
+
+    } else {
+        fuzz_end(&text, NULL, 3);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return 0;
+}
+
+
+static void
+fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node, ngx_str_t *text)
+{
+    int64_t          n;
+    ngx_uint_t       i;
+    ngx_llm_json_t  *child, *next;
+
+    fuzz_assert(node->raw.len > 0 && node->begin <= node->raw.data
+                && node->begin >= text->data
+                && node->raw.data + node->raw.len <= text->data + text->len);
+
+    if (node->type == NGX_LLM_JSON_STRING) {
+        fuzz_string(pool, node);
+    }
+
+    (void) ngx_llm_json_int(node, &n);
+
+    for (child = node->child; child; child = child->next) {
+
+        fuzz_assert(child->raw.data > node->raw.data
+                    && child->raw.data + child->raw.len
+                       < node->raw.data + node->raw.len);
+
+        fuzz_assert(child->next == NULL
+                    || child->next->begin >= child->raw.data + child->raw.len);
+
+        fuzz_assert((child->key.data != NULL)
+                    == (node->type == NGX_LLM_JSON_OBJECT));
+
+        fuzz_walk(pool, child, &node->raw);
+    }
+
+    if (node->type != NGX_LLM_JSON_OBJECT) {
+        return;
+    }
+
+    /* the two ways to find a duplicate agree */
+
+    i = 0;
+
+    for (child = node->child; child; child = child->next) {
+        for (next = child->next; next; next = next->next) {
+            i += (child->key.len == next->key.len
+                  && ngx_memcmp(child->key.data, next->key.data,
+                                next->key.len) == 0);
+        }
+    }
+
+    fuzz_assert((i != 0) == (ngx_llm_json_duplicate(node) != NULL));
+}
+
+
+/* decoded and escaped again it is the same text */
+
+static void
+fuzz_string(ngx_pool_t *pool, ngx_llm_json_t *node)
+{
+    ngx_str_t        text, plain, again;
+    ngx_llm_out_t    out;
+    ngx_llm_json_t  *copy;
+
+    text = ngx_llm_json_text(node);
+
+    fuzz_assert((ngx_strlchr(text.data, text.data + text.len, '\\') != NULL)
+                == node->escaped);
+
+    plain = ngx_llm_json_plain(pool, &text);
+    fuzz_assert(plain.len <= text.len);
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 6 * plain.len + 2);
+    ngx_llm_out_json_string(&out, &plain);
+    fuzz_assert(!out.failed);
+
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
+
+    copy = ngx_llm_json_parse(pool, &text, NULL);
+    fuzz_assert(copy != NULL && copy->type == NGX_LLM_JSON_STRING);
+
+    text = ngx_llm_json_text(copy);
+    again = ngx_llm_json_plain(pool, &text);
+
+    fuzz_assert(again.len == plain.len
+                && ngx_memcmp(again.data, plain.data, plain.len) == 0);
+}
+
+
+static void
+fuzz_end(ngx_str_t *text, ngx_llm_json_t *root, size_t piece)
+{
+    size_t               n;
+    u_char              *p, *pos, *last;
+    ngx_int_t            rc;
+    ngx_llm_json_end_t   end;
+
+    ngx_llm_json_end_init(&end);
+
+    p = text->data;
+    pos = p;
+    last = p + text->len;
+    rc = NGX_AGAIN;
+
+    while (p < last && rc == NGX_AGAIN) {
+
+        n = ngx_min(piece, (size_t) (last - p));
+        pos = p;
+        rc = ngx_llm_json_end_next(&end, &pos, p + n);
+
+        fuzz_assert(pos >= p && pos <= p + n);
+        fuzz_assert(rc != NGX_AGAIN || pos == p + n);
+
+        p += n;
+    }
+
+    if (root == NULL) {
+        return;
+    }
+
+    if (root->type == NGX_LLM_JSON_OBJECT || root->type == NGX_LLM_JSON_ARRAY)
+    {
+        fuzz_assert(rc == NGX_OK && pos == root->raw.data + root->raw.len);
+
+    } else {
+        fuzz_assert(rc == NGX_ERROR && pos == root->raw.data);
+    }
+}
