@@ -333,10 +333,10 @@ ngx_llm_estimate_run(ngx_llm_run_t *run, ngx_llm_run_e next)
 
         run->foreign--;
 
-        cost = (n <= 4) ? 1000 : 1000 + (n - 4) * 140;
+        cost = (n <= 4) ? 1000 : 1000 + (n - 4) * 180;
 
         if (n > 4) {
-            cost += 400 * ngx_min((int64_t) run->accents, n / 3);
+            cost += 600 * ngx_min((int64_t) run->accents, n / 3);
         }
 
         return cost;
@@ -345,7 +345,7 @@ ngx_llm_estimate_run(ngx_llm_run_t *run, ngx_llm_run_e next)
         return (n <= 3) ? 1000 : 1000 + (n - 3) * 350;
 
     case NGX_LLM_RUN_CJK:
-        return n * 850;
+        return n * 780;
 
     case NGX_LLM_RUN_DIGIT:
         return (n + 2) / 3 * 1000;

@@ -196,10 +196,21 @@ ngx_llm_json_check(ngx_llm_json_ctx_t *ctx)
 static ngx_int_t
 ngx_llm_json_run(ngx_llm_json_ctx_t *ctx)
 {
-    size_t            offset;
+    u_char           *last;
+    size_t            len, offset;
     yajl_handle       h;
     yajl_status       status;
     yajl_alloc_funcs  funcs;
+
+    /* a blank at the end costs yajl a buffer */
+
+    for (len = ctx->text->len; len; len--) {
+        last = ctx->text->data + len - 1;
+
+        if (*last != ' ' && *last != LF && *last != CR && *last != '\t') {
+            break;
+        }
+    }
 
     funcs.malloc = ngx_llm_json_yajl_malloc;
     funcs.realloc = ngx_llm_json_yajl_realloc;
@@ -210,7 +221,7 @@ ngx_llm_json_run(ngx_llm_json_ctx_t *ctx)
 
     yajl_config(h, yajl_dont_validate_strings, 1);
 
-    status = yajl_parse(h, ctx->text->data, ctx->text->len);
+    status = yajl_parse(h, ctx->text->data, len);
     offset = yajl_get_bytes_consumed(h);
 
     if (status == yajl_status_ok && !ctx->whole) {
@@ -849,6 +860,10 @@ ngx_llm_json_is(ngx_str_t *escaped, char *name)
     u_char    *p, *last;
     uint32_t   c;
 
+    if (escaped->data == NULL) {
+        return 0;
+    }
+
     p = escaped->data;
     last = p + escaped->len;
 
@@ -868,7 +883,7 @@ ngx_llm_json_is(ngx_str_t *escaped, char *name)
         }
     }
 
-    return (p == last && *name == '\0' && escaped->data);
+    return (p == last && *name == '\0');
 }
 
 

@@ -38,7 +38,7 @@ struct ngx_llm_json_s {
 
 
 typedef struct {
-    ngx_uint_t        max_depth;
+    ngx_uint_t        max_depth;    /* 0 is the default */
     ngx_uint_t        max_nodes;
     ngx_str_t         error;    /* plain, out: what is wrong, with offset */
 } ngx_llm_json_conf_t;

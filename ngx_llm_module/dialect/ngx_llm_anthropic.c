@@ -391,6 +391,10 @@ ngx_llm_anthropic_trim(ngx_str_t *text)
     uint32_t    c;
     ngx_str_t   trimmed;
 
+    if (text->len == 0) {
+        return *text;
+    }
+
     p = text->data;
     last = p + text->len;
     end = p;
@@ -416,6 +420,10 @@ ngx_llm_anthropic_blank(ngx_str_t *text)
     u_char    *last, *p;
     uint32_t   c;
 
+    if (text->len == 0) {
+        return 1;
+    }
+
     p = text->data;
     last = p + text->len;
 
@@ -437,6 +445,10 @@ ngx_llm_anthropic_count(ngx_str_t *text)
     u_char      *last, *p;
     uint32_t     c;
     ngx_uint_t   n;
+
+    if (text->len == 0) {
+        return 0;
+    }
 
     p = text->data;
     last = p + text->len;

@@ -682,7 +682,7 @@ ngx_llm_anthropic_read_content(ngx_llm_anthropic_read_t *rd,
 
     if (node->type != NGX_LLM_JSON_ARRAY) {
         return ngx_llm_anthropic_refuse(rd, at, NULL,
-                                      "must be a string or an array of blocks");
+                                     "must be a string or an array of blocks");
     }
 
     inner.up = at;

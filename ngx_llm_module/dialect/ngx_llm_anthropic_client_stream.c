@@ -6,7 +6,8 @@
  *
  * In a stream blocks come one after another.  A tool's block is open until its
  * arguments are whole; what other APIs send in between waits in a list, in
- * order, and goes out when it is.
+ * order, and goes out when they are.  Whether they are the arguments tell
+ * themselves: where calls are interleaved nobody else knows before the end.
  */
 
 
@@ -28,6 +29,16 @@ typedef enum {
 } ngx_llm_anthropic_open_e;
 
 
+/* arguments, followed piece by piece */
+
+typedef struct {
+    ngx_llm_json_end_t          end;
+    unsigned                    custom:1;   /* a text, which may end anywhere */
+    unsigned                    whole:1;
+    unsigned                    broken:1;   /* no JSON object */
+} ngx_llm_anthropic_args_t;
+
+
 typedef struct ngx_llm_anthropic_held_s  ngx_llm_anthropic_held_t;
 
 struct ngx_llm_anthropic_held_s {
@@ -37,7 +48,7 @@ struct ngx_llm_anthropic_held_s {
     size_t                      id;         /* in front of text: lengths */
     size_t                      name;
     ngx_llm_out_t               text;
-    unsigned                    custom:1;
+    ngx_llm_anthropic_args_t    args;
     unsigned                    ended:1;
 };
 
@@ -50,6 +61,7 @@ struct ngx_llm_anthropic_held_s {
 typedef struct {
     ngx_llm_anthropic_open_e    open;
     ngx_uint_t                  tool;       /* the open one */
+    ngx_llm_anthropic_args_t    args;
     ngx_uint_t                  next;       /* index of the next block */
     ngx_uint_t                  ntools;
 
@@ -68,7 +80,6 @@ typedef struct {
     unsigned                    ended:1;
     unsigned                    counted:1;  /* usage is set */
     unsigned                    refused:1;
-    unsigned                    custom:1;   /* the open tool takes text */
 } ngx_llm_anthropic_writer_t;
 
 
@@ -96,6 +107,8 @@ static void ngx_llm_anthropic_tool_args(ngx_llm_writer_t *w,
     ngx_llm_event_t *ev, ngx_llm_out_t *out);
 static void ngx_llm_anthropic_tool_end(ngx_llm_writer_t *w,
     ngx_llm_event_t *ev, ngx_llm_out_t *out);
+static void ngx_llm_anthropic_follow(ngx_llm_anthropic_args_t *args,
+    ngx_str_t *text);
 
 static ngx_llm_anthropic_held_t *ngx_llm_anthropic_hold(ngx_llm_writer_t *w,
     ngx_llm_anthropic_open_e kind, ngx_llm_out_t *out);
@@ -401,6 +414,7 @@ ngx_llm_anthropic_start(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     ngx_llm_out_t *out)
 {
     ngx_str_t                    none;
+    ngx_llm_usage_t              usage;
     ngx_llm_anthropic_writer_t  *s;
 
     s = w->state;
@@ -419,6 +433,11 @@ ngx_llm_anthropic_start(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
         s->usage.prompt = ngx_llm_chat_estimate(w->chat);
     }
 
+    /* nothing is written yet, whoever knows already what will be */
+
+    usage = s->usage;
+    usage.completion = ngx_min(usage.completion, 1);
+
     ngx_str_null(&none);
 
     ngx_llm_out_lit(out, "event: message_start\n"
@@ -434,7 +453,7 @@ ngx_llm_anthropic_start(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     ngx_llm_out_lit(out, "],\"stop_reason\":null,\"stop_sequence\":null,"
                          "\"stop_details\":null,\"container\":null,"
                          "\"usage\":{");
-    ngx_llm_anthropic_write_counts(&s->usage, out);
+    ngx_llm_anthropic_write_counts(&usage, out);
     ngx_llm_out_lit(out, ",\"server_tool_use\":null,\"service_tier\":null,"
                          "\"inference_geo\":null}}}\n\n");
 }
@@ -566,7 +585,7 @@ ngx_llm_anthropic_tool_start(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     }
 
     held->tool = ev->tool;
-    held->custom = ev->custom;
+    held->args.custom = ev->custom;
     held->id = ev->id.len;
     held->name = ev->name.len;
 
@@ -590,6 +609,13 @@ ngx_llm_anthropic_tool_args(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
 
     if (s->tool == ev->tool) {
         ngx_llm_anthropic_write_args(s, &ev->text, out);
+        ngx_llm_anthropic_follow(&s->args, &ev->text);
+
+        if (s->args.whole) {
+            ngx_llm_anthropic_close(s, out);
+            ngx_llm_anthropic_flush(w, out);
+        }
+
         return;
     }
 
@@ -597,9 +623,16 @@ ngx_llm_anthropic_tool_args(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
 
     if (held) {
         ngx_llm_anthropic_hold_text(w, held, &ev->text, out);
+        ngx_llm_anthropic_follow(&held->args, &ev->text);
+        held->ended = held->args.whole;
     }
 }
 
+
+/*
+ * A reader may take a call for ended because the next one has begun; pieces
+ * of both may follow.
+ */
 
 static void
 ngx_llm_anthropic_tool_end(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
@@ -615,15 +648,60 @@ ngx_llm_anthropic_tool_end(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     }
 
     if (s->tool == ev->tool) {
-        ngx_llm_anthropic_close(s, out);
-        ngx_llm_anthropic_flush(w, out);
+
+        if (s->args.custom || s->args.broken) {
+            ngx_llm_anthropic_close(s, out);
+            ngx_llm_anthropic_flush(w, out);
+        }
+
         return;
     }
 
     held = ngx_llm_anthropic_held_tool(s, ev->tool);
 
-    if (held) {
+    if (held && (held->args.custom || held->args.broken)) {
         held->ended = 1;
+    }
+}
+
+
+static void
+ngx_llm_anthropic_follow(ngx_llm_anthropic_args_t *args, ngx_str_t *text)
+{
+    u_char     *p, *pos, *last, *run;
+    u_char      ch;
+    uint32_t    c;
+    ngx_int_t   rc;
+
+    if (args->custom) {
+        return;
+    }
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last && !args->whole && !args->broken) {
+
+        if (*p == '\\') {
+            p = ngx_llm_anthropic_char(p, last, &c);
+
+            ch = (c < 0x80) ? (u_char) c : 'x';
+            pos = &ch;
+
+            rc = ngx_llm_json_end_next(&args->end, &pos, &ch + 1);
+
+        } else {
+            run = ngx_strlchr(p, last, '\\');
+
+            rc = ngx_llm_json_end_next(&args->end, &p, run ? run : last);
+        }
+
+        if (rc == NGX_OK) {
+            args->whole = 1;
+
+        } else if (rc == NGX_ERROR) {
+            args->broken = 1;
+        }
     }
 }
 
@@ -670,8 +748,10 @@ ngx_llm_anthropic_hold(ngx_llm_writer_t *w, ngx_llm_anthropic_open_e kind,
     held->kind = kind;
     held->id = 0;
     held->name = 0;
-    held->custom = 0;
     held->ended = 0;
+
+    ngx_memzero(&held->args, sizeof(ngx_llm_anthropic_args_t));
+    ngx_llm_json_end_init(&held->args.end);
 
     if (s->held) {
         s->held_last->next = held;
@@ -787,8 +867,10 @@ ngx_llm_anthropic_flush_tool(ngx_llm_writer_t *w,
 
     s->tool = held->tool;
 
-    ngx_llm_anthropic_write_tool(w, &id, &name, held->custom, out);
+    ngx_llm_anthropic_write_tool(w, &id, &name, held->args.custom, out);
     ngx_llm_anthropic_write_args(s, &args, out);
+
+    s->args = held->args;
 
     if (held->ended) {
         ngx_llm_anthropic_close(s, out);
@@ -872,7 +954,9 @@ ngx_llm_anthropic_write_tool(ngx_llm_writer_t *w, ngx_str_t *id,
 
     ngx_llm_anthropic_open(s, NGX_LLM_ANTHROPIC_OPEN_TOOL, out);
 
-    s->custom = custom ? 1 : 0;
+    ngx_memzero(&s->args, sizeof(ngx_llm_anthropic_args_t));
+    ngx_llm_json_end_init(&s->args.end);
+    s->args.custom = custom ? 1 : 0;
 
     ngx_llm_out_lit(out, "{\"type\":\"tool_use\",\"id\":");
     ngx_llm_anthropic_write_tool_id(w, id, s->next - 1, out);
@@ -883,7 +967,7 @@ ngx_llm_anthropic_write_tool(ngx_llm_writer_t *w, ngx_str_t *id,
 
     s->ntools++;
 
-    if (s->custom) {
+    if (s->args.custom) {
         ngx_llm_anthropic_delta(s, out);
         ngx_llm_out_lit(out, "{\"type\":\"input_json_delta\","
                              "\"partial_json\":\"{\\\"input\\\":\\\"\"}}\n\n");
@@ -902,7 +986,7 @@ ngx_llm_anthropic_write_args(ngx_llm_anthropic_writer_t *s, ngx_str_t *text,
     ngx_llm_anthropic_delta(s, out);
     ngx_llm_out_lit(out, "{\"type\":\"input_json_delta\",\"partial_json\":\"");
 
-    if (s->custom) {
+    if (s->args.custom) {
         ngx_llm_out_escape_raw(out, text);
 
     } else {
@@ -950,7 +1034,7 @@ ngx_llm_anthropic_close(ngx_llm_anthropic_writer_t *s, ngx_llm_out_t *out)
         return;
     }
 
-    if (s->open == NGX_LLM_ANTHROPIC_OPEN_TOOL && s->custom) {
+    if (s->open == NGX_LLM_ANTHROPIC_OPEN_TOOL && s->args.custom) {
         ngx_llm_anthropic_delta(s, out);
         ngx_llm_out_lit(out, "{\"type\":\"input_json_delta\","
                              "\"partial_json\":\"\\\"}\"}}\n\n");

@@ -341,11 +341,11 @@ ngx_llm_error_whole(ngx_str_t *plain)
 
     for (n = 1; n <= 3 && n <= plain->len; n++) {
 
-        if (last[-n] < 0x80) {
+        if (*(last - n) < 0x80) {
             break;
         }
 
-        if (last[-n] >= 0xc0) {
+        if (*(last - n) >= 0xc0) {
             return ngx_llm_utf8_char(last - n, last) ? plain->len
                                                      : plain->len - n;
         }

@@ -41,6 +41,7 @@ static void ngx_llm_openai_annotation_chunk(ngx_llm_writer_t *w,
     ngx_llm_event_t *ev, ngx_llm_out_t *out);
 static void ngx_llm_openai_logprobs_chunk(ngx_llm_writer_t *w,
     ngx_llm_event_t *ev, ngx_llm_out_t *out);
+static void ngx_llm_openai_line(ngx_llm_out_t *out, ngx_str_t *raw);
 static void ngx_llm_openai_call_chunk(ngx_llm_writer_t *w,
     ngx_llm_event_t *ev, ngx_llm_out_t *out);
 static void ngx_llm_openai_args_chunk(ngx_llm_writer_t *w,
@@ -361,11 +362,11 @@ ngx_llm_openai_annotation_chunk(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
 
     if (ev->text.data[0] == '[') {
         ngx_llm_out_lit(out, "\"annotations\":");
-        ngx_llm_out_str(out, &ev->text);
+        ngx_llm_openai_line(out, &ev->text);
 
     } else {
         ngx_llm_out_lit(out, "\"annotations\":[");
-        ngx_llm_out_str(out, &ev->text);
+        ngx_llm_openai_line(out, &ev->text);
         ngx_llm_out_char(out, ']');
     }
 
@@ -383,9 +384,31 @@ ngx_llm_openai_logprobs_chunk(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
 
     ngx_llm_openai_open(w, ev->choice, out);
     ngx_llm_out_lit(out, "},\"logprobs\":");
-    ngx_llm_out_str(out, &ev->text);
+    ngx_llm_openai_line(out, &ev->text);
     ngx_llm_out_lit(out, ",\"finish_reason\":null}");
     ngx_llm_openai_end(w, out);
+}
+
+
+/* raw JSON may have line ends between its tokens, a line of "data" must not */
+
+static void
+ngx_llm_openai_line(ngx_llm_out_t *out, ngx_str_t *raw)
+{
+    u_char  *p, *last, *begin;
+
+    begin = raw->data;
+    last = raw->data + raw->len;
+
+    for (p = begin; p < last; p++) {
+        if (*p == LF || *p == CR) {
+            ngx_llm_out_data(out, begin, p - begin);
+            ngx_llm_out_char(out, ' ');
+            begin = p + 1;
+        }
+    }
+
+    ngx_llm_out_data(out, begin, last - begin);
 }
 
 

@@ -480,6 +480,7 @@ ngx_llm_openai_write_audio(ngx_llm_part_t *part, ngx_llm_out_t *out)
         if (part->media_type.data[i] == '/') {
             format.data = part->media_type.data + i + 1;
             format.len = part->media_type.len - i - 1;
+            break;
         }
     }
 

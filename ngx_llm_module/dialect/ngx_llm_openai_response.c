@@ -27,6 +27,8 @@ static ngx_uint_t ngx_llm_openai_write_joined(ngx_llm_choice_t *choice,
     ngx_llm_part_e type, char *name, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_blocks(ngx_llm_choice_t *choice,
     ngx_llm_out_t *out);
+static void ngx_llm_openai_write_audio(ngx_llm_writer_t *w,
+    ngx_llm_choice_t *choice, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_calls(ngx_llm_writer_t *w,
     ngx_llm_choice_t *choice, ngx_llm_out_t *out);
 
@@ -475,6 +477,7 @@ ngx_llm_openai_write_choice(ngx_llm_writer_t *w, ngx_llm_choice_t *choice,
 
     ngx_llm_openai_write_content(choice, out);
     ngx_llm_openai_write_blocks(choice, out);
+    ngx_llm_openai_write_audio(w, choice, out);
     ngx_llm_openai_write_calls(w, choice, out);
 
     if (choice->annotations.len) {
@@ -620,6 +623,35 @@ ngx_llm_openai_write_blocks(ngx_llm_choice_t *choice, ngx_llm_out_t *out)
     }
 
     ngx_llm_out_char(out, ']');
+}
+
+
+/* nothing is kept here for a later turn: it has expired at once */
+
+static void
+ngx_llm_openai_write_audio(ngx_llm_writer_t *w, ngx_llm_choice_t *choice,
+    ngx_llm_out_t *out)
+{
+    ngx_llm_part_t  *part;
+
+    for (part = choice->parts; part; part = part->next) {
+
+        if (part->type != NGX_LLM_PART_AUDIO) {
+            continue;
+        }
+
+        ngx_llm_out_lit(out, ",\"audio\":{\"id\":");
+        ngx_llm_out_quoted(out, &part->id);
+        ngx_llm_out_lit(out, ",\"expires_at\":");
+        ngx_llm_out_int(out, w->created);
+        ngx_llm_out_lit(out, ",\"data\":");
+        ngx_llm_out_quoted(out, &part->data);
+        ngx_llm_out_lit(out, ",\"transcript\":");
+        ngx_llm_out_quoted(out, &part->text);
+        ngx_llm_out_char(out, '}');
+
+        return;
+    }
 }
 
 

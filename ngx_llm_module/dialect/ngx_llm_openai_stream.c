@@ -11,7 +11,7 @@
 
 
 static ngx_int_t ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader,
-    ngx_str_t *text, ngx_uint_t error);
+    ngx_llm_frame_t *frame, ngx_str_t *text, ngx_uint_t error);
 static ngx_int_t ngx_llm_openai_start(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root);
 static ngx_int_t ngx_llm_openai_read_usage(ngx_llm_reader_t *reader,
@@ -102,7 +102,7 @@ ngx_llm_openai_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
         return reader->handler(reader->data, &ev);
     }
 
-    return ngx_llm_openai_read_chunk(reader, &text, error);
+    return ngx_llm_openai_read_chunk(reader, frame, &text, error);
 }
 
 
@@ -122,9 +122,10 @@ ngx_llm_openai_read_end(ngx_llm_reader_t *reader)
 
 
 static ngx_int_t
-ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_str_t *text,
-    ngx_uint_t error)
+ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
+    ngx_str_t *text, ngx_uint_t error)
 {
+    u_char           *last;
     ngx_uint_t        n, usage;
     ngx_llm_json_t   *root, *choices, *node;
     ngx_llm_error_t   err;
@@ -132,6 +133,16 @@ ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_str_t *text,
     root = ngx_llm_json_parse(reader->scratch, text, NULL);
 
     if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
+
+        last = frame->raw.data + frame->raw.len;
+
+        if (frame->raw.len && last[-1] != LF && last[-1] != CR) {
+
+            /* the end of the input, within a line: cut, not wrong */
+
+            return NGX_OK;
+        }
+
         return ngx_llm_openai_invalid(reader, "not a JSON object");
     }
 
@@ -371,8 +382,9 @@ static ngx_int_t
 ngx_llm_openai_read_delta(ngx_llm_reader_t *reader, ngx_uint_t n,
     ngx_llm_json_t *delta)
 {
-    ngx_str_t        text;
-    ngx_llm_json_t  *node;
+    ngx_str_t         text;
+    ngx_llm_json_t   *node;
+    ngx_llm_event_t   ev;
 
     if (ngx_llm_openai_read_reasoning(reader, n, delta) != NGX_OK) {
         return NGX_ERROR;
@@ -400,13 +412,14 @@ ngx_llm_openai_read_delta(ngx_llm_reader_t *reader, ngx_uint_t n,
 
     node = ngx_llm_json_set(delta, "audio");
 
-    if (node && reader->splice) {
+    if (node) {
 
-        /* it is told as a sign of life only: no event can hold it */
+        /* no event can hold it: an empty text says that the answer began */
 
-        if (ngx_llm_openai_text(reader, NGX_LLM_EVENT_TEXT, n, &node->raw)
-            != NGX_OK)
-        {
+        ngx_llm_openai_event(&ev, NGX_LLM_EVENT_TEXT, n);
+        ngx_str_set(&ev.text, "");
+
+        if (reader->handler(reader->data, &ev) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -605,8 +618,11 @@ ngx_llm_openai_finish_choice(ngx_llm_reader_t *reader, ngx_uint_t n,
 {
     ngx_llm_event_t  ev;
 
-    if (ngx_llm_openai_end_calls(reader, n, NGX_LLM_OPENAI_MAX_TOOLS)
-        != NGX_OK)
+    /* arguments are whole unless the answer was cut within them */
+
+    if ((finish == NGX_LLM_FINISH_STOP || finish == NGX_LLM_FINISH_TOOL_CALLS)
+        && ngx_llm_openai_end_calls(reader, n, NGX_LLM_OPENAI_MAX_TOOLS)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -627,6 +643,7 @@ ngx_llm_openai_done(ngx_llm_reader_t *reader)
 {
     ngx_uint_t                i, last;
     ngx_llm_event_t           ev;
+    ngx_llm_openai_choice_t  *choice;
     ngx_llm_openai_reader_t  *state;
 
     state = reader->state;
@@ -634,8 +651,12 @@ ngx_llm_openai_done(ngx_llm_reader_t *reader)
     last = state->choices ? NGX_LLM_OPENAI_MAX_CHOICES : 1;
 
     for (i = 0; i < last; i++) {
-        if (ngx_llm_openai_end_calls(reader, i, NGX_LLM_OPENAI_MAX_TOOLS)
-            != NGX_OK)
+
+        choice = ngx_llm_openai_choice(reader, i);
+
+        if (!choice->finished
+            && ngx_llm_openai_end_calls(reader, i, NGX_LLM_OPENAI_MAX_TOOLS)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }

@@ -351,7 +351,7 @@ ngx_http_llm_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_DECLINED) {
         rc = ngx_http_llm_upstream_create(r, ctx);
 
         if (rc == NGX_OK) {
@@ -365,8 +365,8 @@ ngx_http_llm_body_handler(ngx_http_request_t *r)
 
 
 /*
- * From the body to the upstream.  NGX_OK: it may begin; NGX_AGAIN: it will,
- * later; else what ngx_http_finalize_request() takes (an answer was sent).
+ * From the body to the upstream.  NGX_DECLINED: nothing was sent, it may begin;
+ * NGX_AGAIN: it will, later; else what ngx_http_finalize_request() takes.
  */
 
 static ngx_int_t
@@ -413,5 +413,15 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     rc = ngx_http_llm_prepare(r, ctx);
 
-    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
+    switch (rc) {
+
+    case NGX_OK:
+        return NGX_DECLINED;
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 }

@@ -22,15 +22,14 @@
      |NGX_LLM_FAIL_OVERLOADED|NGX_LLM_FAIL_SERVER_ERROR|NGX_LLM_FAIL_AUTH)
 
 #define NGX_HTTP_LLM_HEALTH_LEASE     60000     /* a dead prober's */
-#define NGX_HTTP_LLM_HEALTH_THROTTLE  10000     /* 429 without Retry-After */
 #define NGX_HTTP_LLM_HEALTH_MAX       3600      /* seconds of a Retry-After */
 #define NGX_HTTP_LLM_HEALTH_LEVELS    16
 
 
 static ngx_http_llm_health_t *ngx_http_llm_health_slot(
     ngx_http_llm_deployment_t *dep, ngx_http_llm_zone_t **zone);
-static ngx_msec_t ngx_http_llm_health_throttle(ngx_uint_t fail,
-    ngx_int_t retry_after);
+static ngx_msec_t ngx_http_llm_health_throttle(ngx_http_llm_model_t *model,
+    ngx_uint_t fail, ngx_int_t retry_after);
 static ngx_msec_t ngx_http_llm_health_count(ngx_http_llm_model_t *model,
     ngx_http_llm_health_t *slot, ngx_msec_t now);
 
@@ -145,7 +144,7 @@ ngx_http_llm_health_failure(ngx_http_llm_deployment_t *dep, ngx_uint_t fail,
 
     now = ngx_current_msec;
 
-    out = ngx_http_llm_health_throttle(fail, retry_after);
+    out = ngx_http_llm_health_throttle(dep->model, fail, retry_after);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -214,15 +213,15 @@ ngx_http_llm_health_slot(ngx_http_llm_deployment_t *dep,
 /* what the provider asks for, in milliseconds */
 
 static ngx_msec_t
-ngx_http_llm_health_throttle(ngx_uint_t fail, ngx_int_t retry_after)
+ngx_http_llm_health_throttle(ngx_http_llm_model_t *model, ngx_uint_t fail,
+    ngx_int_t retry_after)
 {
     if (!(fail & (NGX_LLM_FAIL_RATE_LIMIT|NGX_LLM_FAIL_OVERLOADED))) {
         return 0;
     }
 
     if (retry_after < 0) {
-        return (fail & NGX_LLM_FAIL_RATE_LIMIT) ? NGX_HTTP_LLM_HEALTH_THROTTLE
-                                                : 0;
+        return (fail & NGX_LLM_FAIL_RATE_LIMIT) ? model->cooldown_time : 0;
     }
 
     if (retry_after == 0) {

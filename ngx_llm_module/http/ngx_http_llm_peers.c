@@ -37,6 +37,7 @@ typedef struct {
 struct ngx_http_llm_peers_s {
     ngx_http_llm_provider_t      *provider;
     ngx_http_upstream_srv_conf_t *uscf;
+    ngx_str_t                     key;          /* in the zone */
 
     ngx_http_llm_address_t       *address;      /* NGX_HTTP_LLM_ADDRS */
     ngx_uint_t                    naddrs;
@@ -293,6 +294,18 @@ ngx_http_llm_peers_init(ngx_conf_t *cf, ngx_http_llm_peers_t *peers)
         return ngx_http_llm_peers_fixed(cf, peers, &addrs);
     }
 
+    /* "name." is another name than "name", which has domains added to it */
+
+    peers->key.data = ngx_pnalloc(cf->pool, provider->host.len + 1);
+    if (peers->key.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    peers->key.len = ngx_sprintf(peers->key.data,
+                                 provider->absolute ? "%V." : "%V",
+                                 &provider->host)
+                     - peers->key.data;
+
     /* the merge leaves a resolver without servers where none is set */
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -490,7 +503,7 @@ ngx_http_llm_peers_ready(ngx_http_llm_peers_t *peers,
     if (peers->looked != now) {
         peers->looked = now;
 
-        if (ngx_http_llm_addrs_get(&peers->provider->host, &addrs) == NGX_OK
+        if (ngx_http_llm_addrs_get(&peers->key, &addrs) == NGX_OK
             && (peers->naddrs == 0 || addrs.valid > peers->valid))
         {
             ngx_http_llm_peers_set(peers, &addrs);
@@ -631,7 +644,7 @@ ngx_http_llm_peers_resolved(ngx_resolver_ctx_t *ctx)
         peers->busy = 0;
         peers->retry = 0;
 
-        ngx_http_llm_addrs_set(&peers->provider->host, &addrs);
+        ngx_http_llm_addrs_set(&peers->key, &addrs);
         ngx_http_llm_peers_set(peers, &addrs);
 
         ngx_post_event(&peers->event, &ngx_posted_events);

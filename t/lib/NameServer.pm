@@ -19,16 +19,17 @@ use Socket qw(AF_INET6 inet_aton inet_pton);
 my %code = (servfail => 2, nxdomain => 3, refused => 5);
 
 
-# starts it and returns its process id; it ends with the one that started it
+# starts it and returns its port; port 0 is any; it ends with the process that
+# started it
 
 sub start {
-    my ($port, $file) = @_;
+    my ($file, $address, $port) = @_;
 
     my $socket = IO::Socket::INET->new(
-        LocalAddr => '127.0.0.1',
+        LocalAddr => $address,
         LocalPort => $port,
         Proto     => 'udp',
-    ) or die "cannot bind 127.0.0.1:$port: $!";
+    ) or die "cannot bind $address:$port: $!";
 
     my $parent = $$;
     my $pid = fork();
@@ -42,7 +43,35 @@ sub start {
         POSIX::_exit(0);
     }
 
-    return $pid;
+    return $socket->sockport;
+}
+
+
+# what the file says from now on
+
+sub write_names {
+    my ($file, @line) = @_;
+
+    open my $fh, '>', "$file.new" or die "cannot write $file.new: $!";
+    print {$fh} map { "$_\n" } @line;
+    close $fh;
+
+    rename "$file.new", $file or die "cannot rename $file.new: $!";
+}
+
+
+# what was asked since the last time
+
+sub asked {
+    my ($file) = @_;
+
+    open my $fh, '<', "$file.log" or return ();
+    chomp(my @line = <$fh>);
+    close $fh;
+
+    unlink "$file.log";
+
+    return @line;
 }
 
 

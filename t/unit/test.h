@@ -222,9 +222,14 @@ test_file(const char *name)
         return s;
     }
 
-    if (fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0
-        && fseek(f, 0, SEEK_SET) == 0)
-    {
+    size = -1;
+
+    if (fseek(f, 0, SEEK_END) == 0) {
+        size = ftell(f);
+    }
+
+    if (size >= 0 && fseek(f, 0, SEEK_SET) == 0) {
+
         s.len = (size_t) size;
         s.data = malloc(s.len ? s.len : 1);
 

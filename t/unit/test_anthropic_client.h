@@ -128,6 +128,67 @@ judge_active(test_answer_t *a, ngx_uint_t tool)
 }
 
 
+/*
+ * How far a call's arguments are: 0 in the middle, 1 whole, 2 no JSON object
+ * or array.  Read from the beginning each time.
+ */
+
+static ngx_uint_t
+judge_args(test_judge_t *j, ngx_llm_out_t *args)
+{
+    size_t      i;
+    ngx_str_t   escaped, text;
+    ngx_uint_t  depth, string;
+
+    escaped.data = args->start;
+    escaped.len = ngx_llm_out_len(args);
+
+    if (escaped.len == 0) {
+        return 0;
+    }
+
+    text = ngx_llm_json_plain(j->pool, &escaped);
+
+    depth = 0;
+    string = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (string) {
+
+            if (text.data[i] == '\\') {
+                i++;
+
+            } else if (text.data[i] == '"') {
+                string = 0;
+            }
+
+        } else if (text.data[i] == '{' || text.data[i] == '[') {
+            depth++;
+
+        } else if (depth == 0) {
+
+            if (text.data[i] != ' ' && text.data[i] != '\n'
+                && text.data[i] != '\r' && text.data[i] != '\t')
+            {
+                return 2;
+            }
+
+        } else if (text.data[i] == '"') {
+            string = 1;
+
+        } else if (text.data[i] == '}' || text.data[i] == ']') {
+
+            if (--depth == 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 /* what the event means for the answer, whatever stands open */
 
 static void
@@ -196,12 +257,13 @@ judge_event(test_judge_t *j, ngx_llm_event_t *ev)
         tool = judge_active(a, ev->tool);
         if (tool) {
             ngx_llm_out_str(&tool->args, &ev->text);
+            tool->active = (judge_args(j, &tool->args) != 1);
         }
         break;
 
     case NGX_LLM_EVENT_TOOL_END:
         tool = judge_active(a, ev->tool);
-        if (tool) {
+        if (tool && judge_args(j, &tool->args) == 2) {
             tool->active = 0;
         }
         break;

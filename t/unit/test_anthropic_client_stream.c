@@ -21,11 +21,14 @@ static void test_usage(void);
 static void test_stops(void);
 static void test_estimate(void);
 static void test_generated_ids(void);
+static void test_resume(void);
 static void test_bounds(void);
 static void test_no_growth(void);
+static void test_read_back(void);
 static void test_memory(void);
 static void test_made_up(void);
 
+static ngx_int_t test_handler(void *data, ngx_llm_event_t *ev);
 static void test_writer(ngx_llm_writer_t *w);
 static ngx_llm_part_t *test_part(ngx_llm_response_t *res,
     ngx_llm_part_e type, char *text);
@@ -60,6 +63,8 @@ static char  *test_fixture_names[] = {
     "refusal",
     "error",
     "odd",
+    "counted",
+    "late",
     NULL
 };
 
@@ -73,8 +78,10 @@ main(void)
     test_stops();
     test_estimate();
     test_generated_ids();
+    test_resume();
     test_bounds();
     test_no_growth();
+    test_read_back();
     test_memory();
     test_made_up();
 
@@ -476,6 +483,51 @@ test_generated_ids(void)
 }
 
 
+/* a call that waited streams on, and what follows it does not wait */
+
+static void
+test_resume(void)
+{
+    ngx_llm_out_t      out;
+    ngx_llm_writer_t   w;
+
+    test_reset();
+    test_case = "resume";
+    test_writer(&w);
+    ngx_llm_out_init(&out, test_pool, NULL, 0, TEST_MAX);
+
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_START, 0, NULL);
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_START, 1, NULL);
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 1, "{\\\"n\\\":");
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 0, "{}");
+
+    out.last = out.start;
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 1, "1}");
+
+    test_out(out, "event: content_block_delta\n"
+                  "data: {\"type\":\"content_block_delta\",\"index\":1,"
+                  "\"delta\":{\"type\":\"input_json_delta\","
+                  "\"partial_json\":\"1}\"}}\n\n"
+                  "event: content_block_stop\n"
+                  "data: {\"type\":\"content_block_stop\",\"index\":1}"
+                  "\n\n");
+
+    out.last = out.start;
+    test_event(&w, &out, NGX_LLM_EVENT_TEXT, 0, "now");
+
+    test_out(out, "event: content_block_start\n"
+                  "data: {\"type\":\"content_block_start\",\"index\":2,"
+                  "\"content_block\":{\"type\":\"text\",\"text\":\"\","
+                  "\"citations\":null}}\n\n"
+                  "event: content_block_delta\n"
+                  "data: {\"type\":\"content_block_delta\",\"index\":2,"
+                  "\"delta\":{\"type\":\"text_delta\",\"text\":\"now\"}}"
+                  "\n\n");
+
+    test_case = "";
+}
+
+
 /* what waits behind an open tool is bounded */
 
 static void
@@ -497,9 +549,11 @@ test_bounds(void)
 
     test_event(&w, &out, NGX_LLM_EVENT_TOOL_START, 0, NULL);
     test_event(&w, &out, NGX_LLM_EVENT_TOOL_START, 1, NULL);
+    test_event(&w, &out, NGX_LLM_EVENT_TOOL_START, 2, NULL);
 
     for (i = 0; i < 100 && !out.failed; i++) {
-        test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 1, (char *) text);
+        test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 1 + i % 2,
+                   (char *) text);
     }
 
     test_ok(i > 60 && i < 70);
@@ -573,6 +627,7 @@ test_no_growth(void)
         test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 2 * round + 1, "{}");
         test_event(&w, &out, NGX_LLM_EVENT_TEXT, 0, "held");
         test_event(&w, &out, NGX_LLM_EVENT_TOOL_END, 2 * round + 1, NULL);
+        test_event(&w, &out, NGX_LLM_EVENT_TOOL_ARGS, 2 * round, "{}");
         test_event(&w, &out, NGX_LLM_EVENT_TOOL_END, 2 * round, NULL);
     }
 
@@ -580,6 +635,115 @@ test_no_growth(void)
     test_ok(!out.failed);
 
     test_case = "";
+}
+
+
+/* the provider's side of this dialect understands what clients get */
+
+static void
+test_read_back(void)
+{
+    u_char            *pos;
+    ngx_int_t          rc;
+    ngx_str_t          script;
+    ngx_pool_t        *scratch;
+    ngx_llm_out_t      out, log;
+    ngx_llm_frame_t    frame;
+    ngx_llm_reader_t   reader;
+    ngx_llm_writer_t   w;
+
+    test_reset();
+    test_case = "read back";
+    test_writer(&w);
+    ngx_llm_out_init(&out, test_pool, NULL, 0, TEST_MAX);
+    ngx_llm_out_init(&log, test_pool, NULL, 0, TEST_MAX);
+
+    script = test_file("t/fixtures/anthropic_client/tools.events");
+    test_play(&w, &script, &out);
+
+    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+
+    test_int(ngx_llm_reader_init(&reader, &ngx_llm_anthropic, test_pool,
+                                 scratch),
+             NGX_OK);
+
+    reader.handler = test_handler;
+    reader.data = &log;
+
+    pos = out.start;
+
+    do {
+        rc = ngx_llm_reader_next(&reader, &pos, out.last, &frame);
+    } while (rc == NGX_OK);
+
+    test_int(rc, NGX_AGAIN);
+    test_int(reader.done, 1);
+    test_int(reader.failed, 0);
+    test_int(reader.finish, NGX_LLM_FINISH_TOOL_CALLS);
+    test_int(reader.usage.prompt, 50);
+    test_int(reader.usage.cached, 10);
+    test_int(reader.usage.cache_write, 20);
+    test_int(reader.usage.completion, 7);
+
+    test_out(log, "text Look\n"
+                  "tool 0 call_1 get_weather\n"
+                  "args 0 {\\\"city\\\":\n"
+                  "args 0 \\\"Oslo\\\"}\n"
+                  "end 0\n"
+                  "tool 1 toolu_r-1_2 noop\n"
+                  "args 1 {}\n"
+                  "end 1\n"
+                  "tool 2 call_3 shell\n"
+                  "args 2 {\\\"input\\\":\\\"\n"
+                  "args 2 say \\\\\\\"hi\\\\\\\"\\\\n\n"
+                  "args 2 \\\"}\n"
+                  "end 2\n");
+
+    ngx_destroy_pool(scratch);
+    free(script.data);
+    test_case = "";
+}
+
+
+static ngx_int_t
+test_handler(void *data, ngx_llm_event_t *ev)
+{
+    ngx_llm_out_t  *log = data;
+
+    switch (ev->type) {
+
+    case NGX_LLM_EVENT_TEXT:
+        ngx_llm_out_lit(log, "text ");
+        break;
+
+    case NGX_LLM_EVENT_TOOL_START:
+        ngx_llm_out_lit(log, "tool ");
+        ngx_llm_out_int(log, ev->tool);
+        ngx_llm_out_char(log, ' ');
+        ngx_llm_out_str(log, &ev->id);
+        ngx_llm_out_char(log, ' ');
+        ngx_llm_out_str(log, &ev->name);
+        break;
+
+    case NGX_LLM_EVENT_TOOL_ARGS:
+        ngx_llm_out_lit(log, "args ");
+        ngx_llm_out_int(log, ev->tool);
+        ngx_llm_out_char(log, ' ');
+        break;
+
+    case NGX_LLM_EVENT_TOOL_END:
+        ngx_llm_out_lit(log, "end ");
+        ngx_llm_out_int(log, ev->tool);
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    ngx_llm_out_str(log, &ev->text);
+    ngx_llm_out_char(log, '\n');
+
+    return NGX_OK;
 }
 
 

@@ -41,6 +41,7 @@ static ngx_uint_t test_split(ngx_str_t *text, ngx_str_t *want, size_t first,
     size_t step);
 static void test_stream_no_memory(ngx_str_t *text);
 static void test_flat(void);
+static void test_many_citations(void);
 
 
 static u_char      test_name[256];
@@ -57,6 +58,7 @@ main(int argc, char *const *argv)
     test_long_error();
     test_streams();
     test_flat();
+    test_many_citations();
 
     return test_done("anthropic response");
 }
@@ -429,6 +431,87 @@ test_flat(void)
     }
 
     test_int(ngx_stubs_held, held);
+
+    ngx_destroy_pool(scratch);
+}
+
+
+/* more than is held for one block: the text and the next block are whole */
+
+static void
+test_many_citations(void)
+{
+    u_char         *p;
+    ngx_str_t       got, text;
+    ngx_uint_t      annotations, i;
+    ngx_pool_t     *pool, *scratch;
+    ngx_llm_out_t   in, out;
+
+    test_case = "many citations";
+    pool = test_reset();
+    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+
+    ngx_llm_out_init(&in, pool, NULL, 0, TEST_DUMP);
+    ngx_llm_out_init(&out, pool, NULL, 0, TEST_DUMP);
+
+    for (i = 0; i < 2; i++) {
+
+        ngx_llm_out_lit(&in, "data: {\"type\":\"content_block_start\","
+                             "\"index\":0,\"content_block\":{\"type\":"
+                             "\"text\",\"text\":\"ab\"}}\n\n");
+
+        while (ngx_llm_out_len(&in) < NGX_LLM_ANTHROPIC_CITATIONS * 4) {
+            ngx_llm_out_lit(&in, "data: {\"type\":\"content_block_delta\","
+                                 "\"index\":0,\"delta\":{\"type\":"
+                                 "\"citations_delta\",\"citation\":"
+                                 "{\"type\":"
+                                 "\"web_search_result_location\","
+                                 "\"url\":\"https:\\/\\/"
+                                 "0123456789012345678901234567890123456789\","
+                                 "\"title\":\"t\"}}}\n\n");
+        }
+
+        if (i) {
+            ngx_llm_out_lit(&in, "data: {\"type\":\"content_block_delta\","
+                                 "\"index\":0,\"delta\":{\"type\":"
+                                 "\"citations_delta\",\"citation\":"
+                                 "{\"type\":"
+                                 "\"web_search_result_location\","
+                                 "\"url\":\"last\",\"title\":\"t\"}}}"
+                                 "\n\n");
+        }
+
+        ngx_llm_out_lit(&in, "data: {\"type\":\"content_block_stop\","
+                             "\"index\":0}\n\n");
+    }
+
+    text.data = in.start;
+    text.len = ngx_llm_out_len(&in);
+
+    test_int(test_dump_stream(pool, scratch, &text, 0, 0, &out), NGX_OK);
+
+    ngx_llm_out_char(&out, '\0');
+
+    got.data = out.start;
+    annotations = 0;
+
+    for (p = got.data; /* void */ ; p++) {
+
+        p = (u_char *) strstr((char *) p, "annotation ");
+
+        if (p == NULL) {
+            break;
+        }
+
+        annotations++;
+    }
+
+    /* all that fit, and the one of the second block */
+
+    test_ok(annotations > 400 && annotations < 1000);
+    test_ok(strstr((char *) got.data, "\"last\",\"title\":\"t\","
+                                      "\"start_index\":2,\"end_index\":4")
+            != NULL);
 
     ngx_destroy_pool(scratch);
 }

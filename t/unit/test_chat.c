@@ -13,6 +13,7 @@ static void test_input(void);
 static void test_data_url(void);
 static void test_prompt(void);
 static void test_estimate(void);
+static void test_scripts(void);
 static void test_memory(void);
 static ngx_int_t test_prompt_text(void *data, ngx_str_t *escaped);
 static ngx_llm_message_t *test_say(ngx_llm_chat_t *chat, ngx_llm_role_e role,
@@ -31,6 +32,7 @@ main(void)
     test_data_url();
     test_prompt();
     test_estimate();
+    test_scripts();
     test_memory();
 
     return test_done("chat");
@@ -103,6 +105,7 @@ test_lists(void)
     }
 
     test_int(i, 100000);
+    test_int(list->last->text.len, 99999);
 
     /* parts that were linked by hand, and the end of a list as its head */
 
@@ -387,6 +390,92 @@ test_estimate(void)
 
     test_say(&chat, NGX_LLM_ROLE_TOOL, "sunny and warm, 25 degrees");
     test_ok(ngx_llm_chat_estimate(&chat) > n + 5);
+}
+
+
+/* counted by o200k_base; each may be a third off, together they are close */
+
+static void
+test_scripts(void)
+{
+    size_t   i, n;
+    int64_t  tokens, off, sum;
+
+    static struct {
+        int64_t      tokens;
+        const char  *text;
+    } samples[] = {
+        { 58,
+          "The gateway reads a request, looks at who sent it and what i"
+          "t asks for, and then decides which of the providers shall an"
+          "swer. If that provider fails before the first byte has gone "
+          "to the client, the next one is tried; the client sees nothin"
+          "g of it but a little delay." },
+        { 48,
+          "Der Server liest die Anfrage, pr\xc3\xbc" "ft den Schl"
+          "\xc3\xbcssel und w\xc3\xa4hlt dann einen Anbieter aus, der d"
+          "ie Antwort liefern soll. F\xc3\xa4llt dieser aus, bevor etwa"
+          "s gesendet wurde, \xc3\xbc" "bernimmt der n\xc3\xa4" "chste,"
+          " ohne dass der Benutzer davon etwas bemerkt." },
+        { 36,
+          "\xe7\xbd\x91\xe5\x85\xb3\xe8\xaf\xbb\xe5\x8f\x96\xe8\xaf\xb7"
+          "\xe6\xb1\x82\xef\xbc\x8c\xe6\xa3\x80\xe6\x9f\xa5\xe6\x98\xaf"
+          "\xe8\xb0\x81\xe5\x8f\x91\xe9\x80\x81\xe7\x9a\x84\xef\xbc\x8c"
+          "\xe7\x84\xb6\xe5\x90\x8e\xe5\x86\xb3\xe5\xae\x9a\xe7\x94\xb1"
+          "\xe5\x93\xaa\xe4\xb8\xaa\xe6\x8f\x90\xe4\xbe\x9b\xe5\x95\x86"
+          "\xe6\x9d\xa5\xe5\x9b\x9e\xe7\xad\x94\xe3\x80\x82\xe5\xa6\x82"
+          "\xe6\x9e\x9c\xe8\xaf\xa5\xe6\x8f\x90\xe4\xbe\x9b\xe5\x95\x86"
+          "\xe5\x9c\xa8\xe5\x8f\x91\xe9\x80\x81\xe7\xac\xac\xe4\xb8\x80"
+          "\xe4\xb8\xaa\xe5\xad\x97\xe8\x8a\x82\xe4\xb9\x8b\xe5\x89\x8d"
+          "\xe5\xa4\xb1\xe8\xb4\xa5\xef\xbc\x8c\xe5\xb0\xb1\xe4\xbc\x9a"
+          "\xe5\xb0\x9d\xe8\xaf\x95\xe4\xb8\x8b\xe4\xb8\x80\xe4\xb8\xaa"
+          "\xe3\x80\x82" },
+        { 21,
+          "\xd0\xa1\xd0\xb5\xd1\x80\xd0\xb2\xd0\xb5\xd1\x80 \xd1\x87"
+          "\xd0\xb8\xd1\x82\xd0\xb0\xd0\xb5\xd1\x82 \xd0\xb7\xd0\xb0"
+          "\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81, \xd0\xbf\xd1\x80\xd0\xbe"
+          "\xd0\xb2\xd0\xb5\xd1\x80\xd1\x8f\xd0\xb5\xd1\x82 \xd0\xba"
+          "\xd0\xbb\xd1\x8e\xd1\x87 \xd0\xb8 \xd0\xb2\xd1\x8b\xd0\xb1"
+          "\xd0\xb8\xd1\x80\xd0\xb0\xd0\xb5\xd1\x82 \xd0\xbf\xd0\xbe"
+          "\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2\xd1\x89\xd0\xb8\xd0\xba"
+          "\xd0\xb0, \xd0\xba\xd0\xbe\xd1\x82\xd0\xbe\xd1\x80\xd1\x8b"
+          "\xd0\xb9 \xd0\xb4\xd0\xbe\xd0\xbb\xd0\xb6\xd0\xb5\xd0\xbd "
+          "\xd0\xbe\xd1\x82\xd0\xb2\xd0\xb5\xd1\x82\xd0\xb8\xd1\x82"
+          "\xd1\x8c." },
+        { 60,
+          "def total(items, rate=0.19):\\n    \\\"\\\"\\\"sum of prices"
+          " with tax\\\"\\\"\\\"\\n    net = 0\\n    for item in items:"
+          "\\n        if item.price > 0:\\n            net += item.pric"
+          "e * item.count\\n    return round(net * (1 + rate), 2)\\n" },
+        { 42,
+          "{\\\"type\\\":\\\"object\\\",\\\"properties\\\":{\\\"city\\"
+          "\":{\\\"type\\\":\\\"string\\\",\\\"description\\\":\\\"name"
+          " of the city\\\"},\\\"unit\\\":{\\\"type\\\":\\\"string\\\","
+          "\\\"enum\\\":[\\\"celsius\\\",\\\"fahrenheit\\\"]}},\\\"requ"
+          "ired\\\":[\\\"city\\\"]}" },
+        { 34,
+          "2026-11-23 21:07:45 worker 4711: 128 requests, 3 errors, 104"
+          "8576 bytes in 17 ms" },
+    };
+
+    n = sizeof(samples) / sizeof(samples[0]);
+    sum = 0;
+
+    for (i = 0; i < n; i++) {
+
+        test_case = samples[i].text;
+        tokens = test_tokens(samples[i].text, 1);
+
+        off = 100 * ngx_abs(tokens - samples[i].tokens) / samples[i].tokens;
+        sum += off;
+
+        if (!test_ok(off <= 33)) {
+            test_int(tokens, samples[i].tokens);
+        }
+    }
+
+    test_case = "all scripts";
+    test_ok(sum <= 15 * (int64_t) n);
 }
 
 

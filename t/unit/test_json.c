@@ -404,6 +404,18 @@ test_limits(void)
     test_reset();
     test_case = "limits";
 
+    /* a common text takes memory for its tree only */
+
+    s = test_string(" {\"a\":[1,\"\\n\"]} ");
+    i = ngx_stubs_allocs;
+    test_ok(ngx_llm_json_parse(test_pool, &s, NULL) != NULL);
+    test_int(ngx_stubs_allocs - i, 4);
+
+    s = test_string("{\"a\":[1,\"\\n\"]}");
+    i = ngx_stubs_allocs;
+    test_ok(ngx_llm_json_parse(test_pool, &s, NULL) != NULL);
+    test_int(ngx_stubs_allocs - i, 4);
+
     ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
     conf.max_depth = 2;
 
@@ -454,7 +466,10 @@ test_limits(void)
     memset(big, '[', 5000);
     memset(big + 5000, ']', 5000);
     s.len = 10000;
+    test_reset();
+    i = ngx_stubs_held;
     test_ok(ngx_llm_json_parse(test_pool, &s, &conf) != NULL);
+    test_int(ngx_stubs_held - i, 5000 * sizeof(ngx_llm_json_t));
 
     memset(big, '[', n);
     s.len = n;
@@ -568,6 +583,7 @@ test_plain(void)
         { "\\ud83d\\u0041", "\xef\xbf\xbd" "A", 4 },
         { "\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7 },
         { "\\ude00\\ud83d", "\xef\xbf\xbd\xef\xbf\xbd", 6 },
+        { "\\udc00\\ude00", "\xef\xbf\xbd\xef\xbf\xbd", 6 },
         { "\\uffff", "\xef\xbf\xbf", 3 },
         { "\xe2\x82\xac\\n\xe2\x82\xac", "\xe2\x82\xac\n\xe2\x82\xac", 7 },
 

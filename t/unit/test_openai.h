@@ -558,7 +558,9 @@ test_openai_stream(ngx_pool_t *pool, ngx_str_t *text, size_t first,
         test_openai_word(out, "broken end\n");
     }
 
-    test_openai_frame(&t);
+    if (rc == NGX_OK) {
+        test_openai_frame(&t);
+    }
 
     test_openai_word(out, "end ");
     test_openai_word(out, test_openai_finishes[reader.finish]);

@@ -107,7 +107,10 @@ test_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
         ev.type = NGX_LLM_EVENT_ERROR;
 
     } else {
-        reader->hidden = ngx_llm_json_is(&frame->data, "hidden");
+        if (ngx_llm_json_is(&frame->data, "hidden")) {
+            reader->hidden = 1;
+        }
+
         ev.type = NGX_LLM_EVENT_TEXT;
         ev.text = frame->data;
     }
