@@ -23,6 +23,14 @@ typedef struct {
 } ngx_llm_anthropic_event_t;
 
 
+typedef struct {
+    ngx_str_t                    name;
+    ngx_str_t                    member;
+    ngx_llm_anthropic_block_e    kind;      /* of the block it belongs to */
+    ngx_llm_event_e              event;
+} ngx_llm_anthropic_delta_t;
+
+
 static ngx_int_t ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
     ngx_llm_choice_t *choice, ngx_llm_json_t *content);
 static ngx_int_t ngx_llm_anthropic_read_block(ngx_llm_response_t *res,
@@ -42,6 +50,13 @@ static ngx_int_t ngx_llm_anthropic_tool_start(ngx_llm_reader_t *reader,
     ngx_llm_json_t *block);
 static ngx_int_t ngx_llm_anthropic_block_delta(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root);
+static ngx_int_t ngx_llm_anthropic_delta(ngx_llm_reader_t *reader,
+    ngx_llm_anthropic_delta_t *delta, ngx_str_t *text);
+static ngx_int_t ngx_llm_anthropic_scan(ngx_llm_reader_t *reader,
+    ngx_str_t *data);
+static ngx_uint_t ngx_llm_anthropic_skip(u_char **pos, u_char *last,
+    ngx_str_t *what);
+static u_char *ngx_llm_anthropic_string_end(u_char *p, u_char *last);
 static ngx_int_t ngx_llm_anthropic_input_delta(ngx_llm_reader_t *reader,
     ngx_str_t *text);
 static void ngx_llm_anthropic_citation_delta(ngx_llm_reader_t *reader,
@@ -93,6 +108,33 @@ static ngx_llm_anthropic_event_t  ngx_llm_anthropic_events[] = {
     { "error", ngx_llm_anthropic_error_event },
     { NULL, NULL }
 };
+
+
+static ngx_llm_anthropic_delta_t  ngx_llm_anthropic_deltas[] = {
+    { ngx_string("text_delta"), ngx_string("text"),
+      NGX_LLM_ANTHROPIC_TEXT, NGX_LLM_EVENT_TEXT },
+    { ngx_string("input_json_delta"), ngx_string("partial_json"),
+      NGX_LLM_ANTHROPIC_TOOL, NGX_LLM_EVENT_TOOL_ARGS },
+    { ngx_string("thinking_delta"), ngx_string("thinking"),
+      NGX_LLM_ANTHROPIC_THINKING, NGX_LLM_EVENT_REASONING },
+    { ngx_string("signature_delta"), ngx_string("signature"),
+      NGX_LLM_ANTHROPIC_THINKING, NGX_LLM_EVENT_SIGNATURE },
+    { ngx_null_string, ngx_null_string,
+      NGX_LLM_ANTHROPIC_NONE, NGX_LLM_EVENT_PING }
+};
+
+
+/* how the vendor writes the rest of a delta */
+
+static ngx_str_t  ngx_llm_anthropic_delta_head =
+    ngx_string("{\"type\":\"content_block_delta\",\"index\":");
+
+static ngx_str_t  ngx_llm_anthropic_delta_type =
+    ngx_string(",\"delta\":{\"type\":\"");
+
+static ngx_str_t  ngx_llm_anthropic_delta_comma = ngx_string("\",\"");
+
+static ngx_str_t  ngx_llm_anthropic_delta_colon = ngx_string("\":\"");
 
 
 ngx_int_t
@@ -420,12 +462,19 @@ ngx_llm_anthropic_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
 ngx_int_t
 ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 {
+    ngx_int_t                   rc;
     ngx_str_t                   type;
     ngx_llm_json_t             *root;
     ngx_llm_anthropic_event_t  *e;
 
     if (reader->done || reader->failed || frame->data.len == 0) {
         return NGX_OK;
+    }
+
+    rc = ngx_llm_anthropic_scan(reader, &frame->data);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     root = ngx_llm_json_parse(reader->scratch, &frame->data, NULL);
@@ -626,66 +675,249 @@ ngx_llm_anthropic_tool_start(ngx_llm_reader_t *reader, ngx_llm_json_t *block)
 static ngx_int_t
 ngx_llm_anthropic_block_delta(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 {
+    int64_t                      index;
     ngx_str_t                    text, type;
     ngx_llm_json_t              *delta;
+    ngx_llm_anthropic_delta_t   *d;
     ngx_llm_anthropic_reader_t  *state;
 
     state = reader->state;
 
+    index = ngx_llm_json_count(root, "index", state->block);
+
     /* blocks do not interleave; one whose start was not seen is not known */
 
-    if (ngx_llm_json_count(root, "index", state->block) != state->block) {
+    if (index != state->block) {
         return NGX_OK;
     }
 
     delta = ngx_llm_json_get(root, "delta");
     type = ngx_llm_json_str(delta, "type");
 
-    switch (state->kind) {
+    if (ngx_llm_json_is(&type, "citations_delta")) {
 
-    case NGX_LLM_ANTHROPIC_TEXT:
-
-        if (ngx_llm_json_is(&type, "text_delta")) {
-            text = ngx_llm_json_str(delta, "text");
-            return ngx_llm_anthropic_emit_text(reader, &text);
-        }
-
-        if (ngx_llm_json_is(&type, "citations_delta")) {
+        if (state->kind == NGX_LLM_ANTHROPIC_TEXT) {
             ngx_llm_anthropic_citation_delta(reader,
                                           ngx_llm_json_get(delta, "citation"));
         }
 
         return NGX_OK;
+    }
 
-    case NGX_LLM_ANTHROPIC_TOOL:
-    case NGX_LLM_ANTHROPIC_JSON:
+    for (d = ngx_llm_anthropic_deltas; d->name.len; d++) {
 
-        if (ngx_llm_json_is(&type, "input_json_delta") && !state->whole) {
-            text = ngx_llm_json_str(delta, "partial_json");
-            return ngx_llm_anthropic_input_delta(reader, &text);
+        if (ngx_llm_json_is(&type, (char *) d->name.data)) {
+            text = ngx_llm_json_str(delta, (char *) d->member.data);
+            return ngx_llm_anthropic_delta(reader, d, &text);
         }
+    }
 
-        return NGX_OK;
+    return NGX_OK;
+}
 
-    case NGX_LLM_ANTHROPIC_THINKING:
 
-        if (ngx_llm_json_is(&type, "thinking_delta")) {
-            text = ngx_llm_json_str(delta, "thinking");
-            return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REASONING,
-                                          &text);
-        }
+static ngx_int_t
+ngx_llm_anthropic_delta(ngx_llm_reader_t *reader,
+    ngx_llm_anthropic_delta_t *delta, ngx_str_t *text)
+{
+    ngx_llm_anthropic_reader_t  *state;
 
-        if (ngx_llm_json_is(&type, "signature_delta")) {
-            text = ngx_llm_json_str(delta, "signature");
-            return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_SIGNATURE,
-                                          &text);
-        }
+    state = reader->state;
 
-        return NGX_OK;
-
-    default:
+    if (state->kind != delta->kind
+        && !(state->kind == NGX_LLM_ANTHROPIC_JSON
+             && delta->kind == NGX_LLM_ANTHROPIC_TOOL))
+    {
         return NGX_OK;
     }
+
+    switch (delta->event) {
+
+    case NGX_LLM_EVENT_TEXT:
+        return ngx_llm_anthropic_emit_text(reader, text);
+
+    case NGX_LLM_EVENT_TOOL_ARGS:
+
+        if (state->whole) {
+            return NGX_OK;
+        }
+
+        return ngx_llm_anthropic_input_delta(reader, text);
+
+    default:
+        return ngx_llm_anthropic_emit(reader, delta->event, text);
+    }
+}
+
+
+/*
+ * Nearly all events are pieces of text in the vendor's own layout.  They are
+ * read here; what looks the least bit different is left to the parser
+ * (NGX_DECLINED).
+ */
+
+static ngx_int_t
+ngx_llm_anthropic_scan(ngx_llm_reader_t *reader, ngx_str_t *data)
+{
+    u_char                      *last, *p;
+    int64_t                      index;
+    ngx_str_t                    text;
+    ngx_llm_anthropic_delta_t   *d;
+    ngx_llm_anthropic_reader_t  *state;
+
+    p = data->data;
+    last = p + data->len;
+
+    if (!ngx_llm_anthropic_skip(&p, last, &ngx_llm_anthropic_delta_head)) {
+        return NGX_DECLINED;
+    }
+
+    text.data = p;
+    index = 0;
+
+    while (p < last && *p >= '0' && *p <= '9') {
+        index = index * 10 + (*p++ - '0');
+
+        if (p - text.data > 9 || (*text.data == '0' && p > text.data + 1)) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (p == text.data
+        || !ngx_llm_anthropic_skip(&p, last, &ngx_llm_anthropic_delta_type))
+    {
+        return NGX_DECLINED;
+    }
+
+    for (d = ngx_llm_anthropic_deltas; d->name.len; d++) {
+
+        if (ngx_llm_anthropic_skip(&p, last, &d->name)) {
+            break;
+        }
+    }
+
+    if (d->name.len == 0
+        || !ngx_llm_anthropic_skip(&p, last, &ngx_llm_anthropic_delta_comma)
+        || !ngx_llm_anthropic_skip(&p, last, &d->member)
+        || !ngx_llm_anthropic_skip(&p, last, &ngx_llm_anthropic_delta_colon))
+    {
+        return NGX_DECLINED;
+    }
+
+    text.data = p;
+
+    p = ngx_llm_anthropic_string_end(p, last);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    text.len = p++ - text.data;
+
+    if (p == last || *p++ != '}') {
+        return NGX_DECLINED;
+    }
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    if (last - p != 1 || *p != '}') {
+        return NGX_DECLINED;
+    }
+
+    state = reader->state;
+
+    if (index != state->block) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_anthropic_delta(reader, d, &text);
+}
+
+
+static ngx_uint_t
+ngx_llm_anthropic_skip(u_char **pos, u_char *last, ngx_str_t *what)
+{
+    if ((size_t) (last - *pos) < what->len
+        || ngx_memcmp(*pos, what->data, what->len) != 0)
+    {
+        return 0;
+    }
+
+    *pos += what->len;
+
+    return 1;
+}
+
+
+/* the closing quote, NULL if the string is not plainly right */
+
+static u_char *
+ngx_llm_anthropic_string_end(u_char *p, u_char *last)
+{
+    size_t  n;
+    u_char  c;
+
+    while (p < last) {
+
+        c = *p;
+
+        if (c == '"') {
+            return p;
+        }
+
+        if (c < 0x20) {
+            return NULL;
+        }
+
+        if (c >= 0x80) {
+            n = ngx_llm_utf8_char(p, last);
+
+            if (n == 0) {
+                return NULL;
+            }
+
+            p += n;
+            continue;
+        }
+
+        p++;
+
+        if (c != '\\') {
+            continue;
+        }
+
+        if (p == last) {
+            return NULL;
+        }
+
+        switch (*p++) {
+
+        case '"':
+        case '\\':
+        case '/':
+        case 'b':
+        case 'f':
+        case 'n':
+        case 'r':
+        case 't':
+            break;
+
+        case 'u':
+
+            if (last - p < 4 || ngx_hextoi(p, 4) == NGX_ERROR) {
+                return NULL;
+            }
+
+            p += 4;
+            break;
+
+        default:
+            return NULL;
+        }
+    }
+
+    return NULL;
 }
 
 

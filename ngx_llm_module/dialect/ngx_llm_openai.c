@@ -209,14 +209,13 @@ ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
 
     usage->audio_prompt = ngx_llm_json_count(details, "audio_tokens", -1);
 
-    if (usage->prompt >= 0) {
-        usage->cached = ngx_min(usage->cached, usage->prompt);
+    /* they are parts of the prompt */
 
-        if (usage->cache_write > 0) {
-            rest = usage->prompt - ngx_max(usage->cached, 0);
-            usage->cache_write = ngx_min(usage->cache_write, rest);
-        }
-    }
+    rest = ngx_max(usage->prompt, 0);
+    usage->cached = ngx_min(usage->cached, rest);
+
+    rest -= ngx_max(usage->cached, 0);
+    usage->cache_write = ngx_min(usage->cache_write, rest);
 
     details = ngx_llm_json_get(node, "completion_tokens_details");
 

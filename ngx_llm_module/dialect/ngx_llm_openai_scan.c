@@ -14,8 +14,6 @@
 
 #define NGX_LLM_OPENAI_SCAN_DEPTH  32
 
-#define NGX_LLM_OPENAI_SCAN_KEYS   21
-
 /* where members are looked at: the nesting that they have */
 
 #define NGX_LLM_OPENAI_SCAN_ROOT   1
@@ -34,7 +32,6 @@ typedef enum {
 
 
 typedef struct {
-    ngx_uint_t               depth;
     ngx_str_t                name;
     ngx_llm_openai_value_e   value;
     ngx_uint_t               flag;      /* of a string that is not empty */
@@ -46,7 +43,7 @@ typedef struct {
     ngx_uint_t               flags;
     ngx_uint_t               nchoices;
     uint32_t                 nesting;   /* a bit a level: 1 is an object */
-    uint32_t                 seen;      /* of the table below */
+    uint32_t                 seen[5];   /* of members, by depth */
     unsigned                 choices:1; /* inside of them */
     unsigned                 delta:1;
 } ngx_llm_openai_scan_t;
@@ -62,39 +59,44 @@ static ngx_int_t ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
     const ngx_llm_openai_key_t *key, u_char *p, u_char *last);
 
 
-/* the first three are in every chunk's delta, choice and root */
+/* a member's number in these tables is its bit in "seen" */
 
-static const ngx_llm_openai_key_t
-    ngx_llm_openai_scan_keys[NGX_LLM_OPENAI_SCAN_KEYS] =
-{
-    { 4, ngx_string("content"), NGX_LLM_OPENAI_VALUE_STRING,
+static const ngx_llm_openai_key_t  ngx_llm_openai_root_keys[] = {
+    { ngx_string("choices"), NGX_LLM_OPENAI_VALUE_CHOICES, 0 },
+    { ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("error"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("x_groq"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_null_string, NGX_LLM_OPENAI_VALUE_NULL, 0 }
+};
+
+
+static const ngx_llm_openai_key_t  ngx_llm_openai_choice_keys[] = {
+    { ngx_string("delta"), NGX_LLM_OPENAI_VALUE_DELTA, 0 },
+    { ngx_string("index"), NGX_LLM_OPENAI_VALUE_ZERO, 0 },
+    { ngx_string("finish_reason"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("message"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("text"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_null_string, NGX_LLM_OPENAI_VALUE_NULL, 0 }
+};
+
+
+static const ngx_llm_openai_key_t  ngx_llm_openai_delta_keys[] = {
+    { ngx_string("content"), NGX_LLM_OPENAI_VALUE_STRING,
       NGX_LLM_OPENAI_SCAN_TEXT },
-    { 3, ngx_string("finish_reason"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 1, ngx_string("choices"), NGX_LLM_OPENAI_VALUE_CHOICES, 0 },
-
-    { 1, ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 1, ngx_string("error"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 1, ngx_string("x_groq"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-
-    { 3, ngx_string("index"), NGX_LLM_OPENAI_VALUE_ZERO, 0 },
-    { 3, ngx_string("delta"), NGX_LLM_OPENAI_VALUE_DELTA, 0 },
-    { 3, ngx_string("usage"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 3, ngx_string("message"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 3, ngx_string("text"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-
-    { 4, ngx_string("refusal"), NGX_LLM_OPENAI_VALUE_STRING,
+    { ngx_string("reasoning_content"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_REASONING },
+    { ngx_string("reasoning"), NGX_LLM_OPENAI_VALUE_STRING,
+      NGX_LLM_OPENAI_SCAN_REASONING },
+    { ngx_string("refusal"), NGX_LLM_OPENAI_VALUE_STRING,
       NGX_LLM_OPENAI_SCAN_TEXT },
-    { 4, ngx_string("reasoning_content"), NGX_LLM_OPENAI_VALUE_STRING,
-      NGX_LLM_OPENAI_SCAN_REASONING },
-    { 4, ngx_string("reasoning"), NGX_LLM_OPENAI_VALUE_STRING,
-      NGX_LLM_OPENAI_SCAN_REASONING },
-    { 4, ngx_string("tool_calls"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
-    { 4, ngx_string("function_call"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 4, ngx_string("audio"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
-    { 4, ngx_string("annotations"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
-    { 4, ngx_string("thinking_blocks"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
-    { 4, ngx_string("reasoning_details"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
-    { 0, ngx_null_string, NGX_LLM_OPENAI_VALUE_NULL, 0 }
+    { ngx_string("tool_calls"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { ngx_string("function_call"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("audio"), NGX_LLM_OPENAI_VALUE_NULL, 0 },
+    { ngx_string("annotations"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { ngx_string("thinking_blocks"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { ngx_string("reasoning_details"), NGX_LLM_OPENAI_VALUE_NONE, 0 },
+    { ngx_null_string, NGX_LLM_OPENAI_VALUE_NULL, 0 }
 };
 
 
@@ -115,9 +117,9 @@ ngx_llm_openai_scan(ngx_str_t *text, ngx_uint_t *flags)
         return NGX_DECLINED;
     }
 
-    /* one choice, the first, with a delta; bit 7 is that of "delta" */
+    /* one choice, the first, with a delta: the first member of its table */
 
-    if (scan.nchoices != 1 || !(scan.seen & (1 << 7))) {
+    if (scan.nchoices != 1 || !(scan.seen[NGX_LLM_OPENAI_SCAN_CHOICE] & 1)) {
         return NGX_DECLINED;
     }
 
@@ -260,12 +262,13 @@ static ngx_int_t
 ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
     ngx_uint_t escaped, u_char *p, u_char *last)
 {
-    ngx_uint_t                   i;
+    uint32_t                     bit;
     const ngx_llm_openai_key_t  *k;
 
     switch (scan->depth) {
 
     case NGX_LLM_OPENAI_SCAN_ROOT:
+        k = ngx_llm_openai_root_keys;
         break;
 
     case NGX_LLM_OPENAI_SCAN_CHOICE:
@@ -274,6 +277,7 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
             return NGX_OK;
         }
 
+        k = ngx_llm_openai_choice_keys;
         break;
 
     case NGX_LLM_OPENAI_SCAN_DELTA:
@@ -282,6 +286,7 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
             return NGX_OK;
         }
 
+        k = ngx_llm_openai_delta_keys;
         break;
 
     default:
@@ -292,20 +297,17 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
         return NGX_DECLINED;
     }
 
-    k = ngx_llm_openai_scan_keys;
+    for (bit = 1; k->name.len; k++, bit <<= 1) {
 
-    for (i = 0; k[i].depth; i++) {
+        if (k->name.len == len && ngx_memcmp(k->name.data, key, len) == 0) {
 
-        if (k[i].depth == scan->depth && k[i].name.len == len
-            && ngx_memcmp(k[i].name.data, key, len) == 0)
-        {
-            if (scan->seen & (1 << i)) {
+            if (scan->seen[scan->depth] & bit) {
                 return NGX_DECLINED;
             }
 
-            scan->seen |= (1 << i);
+            scan->seen[scan->depth] |= bit;
 
-            return ngx_llm_openai_scan_value(scan, &k[i], p, last);
+            return ngx_llm_openai_scan_value(scan, k, p, last);
         }
     }
 

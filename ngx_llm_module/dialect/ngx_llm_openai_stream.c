@@ -12,6 +12,7 @@
 
 static ngx_int_t ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame, ngx_str_t *text, ngx_uint_t error);
+static ngx_uint_t ngx_llm_openai_cut_frame(ngx_llm_frame_t *frame);
 static ngx_int_t ngx_llm_openai_start(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root);
 static ngx_int_t ngx_llm_openai_read_usage(ngx_llm_reader_t *reader,
@@ -87,6 +88,7 @@ ngx_llm_openai_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     }
 
     if (reader->splice && state->started && !error
+        && !ngx_llm_openai_cut_frame(frame)
         && ngx_llm_openai_scan(&text, &flags) == NGX_OK)
     {
         state->first.seen = 1;
@@ -125,7 +127,6 @@ static ngx_int_t
 ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
     ngx_str_t *text, ngx_uint_t error)
 {
-    u_char           *last;
     ngx_uint_t        n, usage;
     ngx_llm_json_t   *root, *choices, *node;
     ngx_llm_error_t   err;
@@ -134,12 +135,7 @@ ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
 
     if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
 
-        last = frame->raw.data + frame->raw.len;
-
-        if (frame->raw.len && last[-1] != LF && last[-1] != CR) {
-
-            /* the end of the input, within a line: cut, not wrong */
-
+        if (ngx_llm_openai_cut_frame(frame)) {
             return NGX_OK;
         }
 
@@ -196,6 +192,23 @@ ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
     reader->hidden = (usage && choices && choices->child == NULL);
 
     return NGX_OK;
+}
+
+
+/* the input ended within a line: the chunk is cut, not wrong */
+
+static ngx_uint_t
+ngx_llm_openai_cut_frame(ngx_llm_frame_t *frame)
+{
+    u_char  *last;
+
+    if (frame->raw.len == 0) {
+        return 0;
+    }
+
+    last = frame->raw.data + frame->raw.len;
+
+    return (last[-1] != LF && last[-1] != CR);
 }
 
 

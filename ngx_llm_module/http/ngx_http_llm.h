@@ -779,6 +779,11 @@ void ngx_http_llm_clock_stop(ngx_http_llm_ctx_t *ctx);
  */
 ngx_int_t ngx_http_llm_send_error(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+
+/* body and headers of an error that something else sends; NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_llm_set_error(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err, ngx_str_t *body);
+
 ngx_int_t ngx_http_llm_error_init(ngx_conf_t *cf);    /* the filters */
 
 /* the dialect in which errors of this location are written */
@@ -800,9 +805,6 @@ ngx_int_t ngx_http_llm_models_handler(ngx_http_request_t *r,
 
 /* ngx_http_llm_variables.c */
 ngx_int_t ngx_http_llm_variables_init(ngx_conf_t *cf);
-
-/* in postconfiguration: the log sees variables as they are at the end */
-ngx_int_t ngx_http_llm_variables_log(ngx_conf_t *cf);
 
 /* ngx_http_llm_mock.c */
 char *ngx_http_llm_mock(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -382,6 +382,8 @@ ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at)
 
     at->good = 1;
 
+    ngx_str_null(&at->ctx->error_code);
+
     r = at->request;
     tp = ngx_timeofday();
 
@@ -884,7 +886,7 @@ ngx_http_llm_answer_close(ngx_http_llm_attempt_t *at)
 
     if (at->body_done || (at->fail && at->good)) {
         u->length = 0;
-        u->keepalive = at->body_done && at->keepalive && !at->fail;
+        u->keepalive = at->body_done && at->keepalive;
 
     } else if (at->ended) {
         ngx_http_llm_clock_linger(at->ctx);

@@ -90,11 +90,10 @@ ngx_int_t
 ngx_http_llm_send_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_llm_error_t *err)
 {
-    ngx_int_t                 rc;
-    ngx_str_t                 body;
-    ngx_buf_t                *b;
-    ngx_chain_t               out;
-    const ngx_llm_dialect_t  *dialect;
+    ngx_int_t     rc;
+    ngx_str_t     body;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
 
     rc = ngx_http_llm_error_discard(r);
 
@@ -102,11 +101,7 @@ ngx_http_llm_send_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return rc;
     }
 
-    dialect = ctx->dialect ? ctx->dialect : ngx_http_llm_error_dialect(r);
-
-    if (ngx_http_llm_error_body(r, dialect, err, &body) != NGX_OK
-        || ngx_http_llm_error_headers(r, ctx, err) != NGX_OK)
-    {
+    if (ngx_http_llm_set_error(r, ctx, err, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -118,8 +113,6 @@ ngx_http_llm_send_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     r->headers_out.status = err->status;
     r->headers_out.status_line.len = 0;
     r->headers_out.content_length_n = body.len;
-
-    ctx->own = 1;
 
     rc = ngx_http_send_header(r);
 
@@ -137,6 +130,24 @@ ngx_http_llm_send_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_llm_set_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err, ngx_str_t *body)
+{
+    const ngx_llm_dialect_t  *dialect;
+
+    ctx->own = 1;
+
+    dialect = ctx->dialect ? ctx->dialect : ngx_http_llm_error_dialect(r);
+
+    if (ngx_http_llm_error_body(r, dialect, err, body) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llm_error_headers(r, ctx, err);
 }
 
 
@@ -638,5 +649,5 @@ ngx_http_llm_error_init(ngx_conf_t *cf)
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_llm_body_filter;
 
-    return ngx_http_llm_variables_log(cf);
+    return NGX_OK;
 }

@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_llm_head_done(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_pass_header(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_llm_refused(ngx_http_request_t *r,
+    ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_send_head(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_abort_request(ngx_http_request_t *r);
@@ -199,7 +201,7 @@ ngx_http_llm_process_header(ngx_http_request_t *r)
 
         u->keepalive = at->body_done && at->keepalive;
 
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        return ngx_http_llm_refused(r, at);
 
     default: /* NGX_AGAIN, NGX_ERROR */
         return rc;
@@ -486,7 +488,9 @@ ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         at->length = -1;
     }
 
-    if (at->status.code == NGX_HTTP_NO_CONTENT) {
+    if (at->status.code == NGX_HTTP_NO_CONTENT
+        || at->status.code == NGX_HTTP_NOT_MODIFIED)
+    {
         at->length = 0;
         at->chunked_body = 0;
     }
@@ -503,6 +507,55 @@ ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     }
 
     return at->fail ? NGX_HTTP_UPSTREAM_INVALID_HEADER : NGX_OK;
+}
+
+
+/*
+ * The provider said no.  Where nothing is left to try its refusal is answered
+ * as any answer is, which leaves the client its connection.
+ */
+
+static ngx_int_t
+ngx_http_llm_refused(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
+{
+    ngx_str_t             body;
+    ngx_llm_error_t       err;
+    ngx_http_upstream_t  *u;
+    ngx_http_llm_ctx_t   *ctx;
+
+    ctx = at->ctx;
+    u = r->upstream;
+
+    if (!at->body_done) {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    ngx_http_llm_attempt_failed(at, at->fail);
+
+    if (ngx_http_llm_route_next(r, ctx, at->fail)) {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    ngx_http_llm_final_error(ctx, &err);
+
+    if (ngx_http_llm_set_error(r, ctx, &err, &body) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->done = 1;
+    ctx->out.start = body.data;
+    ctx->out.last = body.data + body.len;
+    ctx->out.end = ctx->out.last;
+
+    at->stream = 0;
+
+    u->headers_in.status_n = err.status;
+    u->headers_in.content_length_n = body.len;
+
+    u->buffer.pos = u->buffer.start;
+    u->buffer.last = u->buffer.start + 1;
+
+    return NGX_OK;
 }
 
 

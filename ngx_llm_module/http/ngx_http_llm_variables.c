@@ -84,7 +84,6 @@ static void ngx_http_llm_variable_text(ngx_http_variable_value_t *v,
     ngx_str_t *value);
 static ngx_int_t ngx_http_llm_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t n);
-static ngx_int_t ngx_http_llm_variables_handler(ngx_http_request_t *r);
 
 
 static ngx_http_variable_t  ngx_http_llm_variables[] = {
@@ -729,41 +728,6 @@ ngx_http_llm_variable_number(ngx_http_request_t *r,
 }
 
 
-/*
- * The log reads variables without a look at "no cacheable": those that were
- * read before, in an add_header or a map, would be written as they were then.
- */
-
-static ngx_int_t
-ngx_http_llm_variables_handler(ngx_http_request_t *r)
-{
-    ngx_uint_t                  i;
-    ngx_http_variable_t        *var;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    if (ngx_http_get_module_ctx(r, ngx_http_llm_module) == NULL) {
-        return NGX_OK;
-    }
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    var = cmcf->variables.elts;
-
-    for (i = 0; i < cmcf->variables.nelts; i++) {
-
-        if (r->variables[i].no_cacheable
-            && var[i].name.len > 4
-            && ngx_strncmp(var[i].name.data, "llm_", 4) == 0)
-        {
-            r->variables[i].valid = 0;
-            r->variables[i].not_found = 0;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_llm_variables_init(ngx_conf_t *cf)
 {
@@ -779,34 +743,6 @@ ngx_http_llm_variables_init(ngx_conf_t *cf)
         var->get_handler = v->get_handler;
         var->data = v->data;
     }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_llm_variables_log(ngx_conf_t *cf)
-{
-    ngx_array_t                *handlers;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* handlers of this phase run from the first to the last */
-
-    h = handlers->elts;
-
-    ngx_memmove(&h[1], &h[0],
-                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
-
-    h[0] = ngx_http_llm_variables_handler;
 
     return NGX_OK;
 }

@@ -38,6 +38,7 @@ typedef struct {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void fuzz_parser(ngx_str_t *text, ngx_llm_out_t *want);
 static void fuzz_order(ngx_str_t *text);
 static ngx_int_t fuzz_event(void *data, ngx_llm_event_t *ev);
 static void fuzz_string(fuzz_order_t *order, ngx_str_t *text);
@@ -75,12 +76,42 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_assert(ngx_memcmp(whole.start, part.start, ngx_llm_out_len(&whole))
                 == 0);
 
+    fuzz_parser(&text, &whole);
+
     ngx_destroy_pool(scratch);
     ngx_destroy_pool(pool);
 
     fuzz_order(&text);
 
     return 0;
+}
+
+
+/* text that is read in passing says the same as text that is parsed */
+
+static void
+fuzz_parser(ngx_str_t *text, ngx_llm_out_t *want)
+{
+    ngx_str_t       spaced;
+    ngx_pool_t     *pool, *scratch;
+    ngx_llm_out_t   out;
+
+    pool = ngx_create_pool(4096, &ngx_stubs_log);
+    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+
+    spaced = test_spaced(pool, text);
+
+    ngx_llm_out_init(&out, pool, NULL, 0, TEST_DUMP);
+
+    fuzz_assert(test_dump_stream(pool, scratch, &spaced, 0, 0, &out)
+                == NGX_OK);
+
+    fuzz_assert(ngx_llm_out_len(&out) == ngx_llm_out_len(want));
+    fuzz_assert(ngx_memcmp(out.start, want->start, ngx_llm_out_len(want))
+                == 0);
+
+    ngx_destroy_pool(scratch);
+    ngx_destroy_pool(pool);
 }
 
 

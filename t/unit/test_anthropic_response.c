@@ -39,6 +39,7 @@ static void test_streams(void);
 static void test_stream(char *name);
 static ngx_uint_t test_split(ngx_str_t *text, ngx_str_t *want, size_t first,
     size_t step);
+static void test_parser(ngx_str_t *text, ngx_str_t *want);
 static void test_stream_no_memory(ngx_str_t *text);
 static void test_flat(void);
 static void test_many_citations(void);
@@ -301,6 +302,7 @@ test_stream(char *name)
             ok = test_split(&text, &want, i, 0);
         }
 
+        test_parser(&text, &want);
         test_stream_no_memory(&text);
     }
 
@@ -340,6 +342,24 @@ test_split(ngx_str_t *text, ngx_str_t *want, size_t first, size_t step)
     ngx_destroy_pool(scratch);
 
     return ok;
+}
+
+
+/* text in an unusual layout takes another way, to the same end */
+
+static void
+test_parser(ngx_str_t *text, ngx_str_t *want)
+{
+    ngx_str_t    spaced;
+    ngx_pool_t  *pool;
+
+    pool = ngx_create_pool(4096, &ngx_stubs_log);
+
+    spaced = test_spaced(pool, text);
+
+    (void) test_split(&spaced, want, 0, 0);
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -13,6 +13,7 @@
 
 #include "ngx_llm_openai.h"
 
+#include <ngx_stubs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,10 @@ typedef struct {
     ngx_llm_writer_t   *writer;     /* NULL: no answer for a client */
     ngx_llm_out_t      *answer;
 } test_openai_t;
+
+
+/* the allocation that fails once a stream has begun; 0 is none */
+static ngx_uint_t  test_openai_nomem;
 
 
 static char  *test_openai_events[] = {
@@ -517,6 +522,8 @@ test_openai_stream(ngx_pool_t *pool, ngx_str_t *text, size_t first,
     reader.handler = test_openai_handler;
     reader.data = &t;
     reader.splice = splice;
+
+    ngx_stubs_fail = test_openai_nomem;
 
     for (done = 0; done < text->len; done += n) {
 

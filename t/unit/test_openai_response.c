@@ -443,6 +443,47 @@ test_cut(void)
 }
 
 
+/* every allocation fails once: an error, and nothing else */
+
+static void
+test_memory(const char *name)
+{
+    char                 path[512];
+    ngx_int_t            rc;
+    ngx_str_t            text;
+    ngx_uint_t           n;
+    ngx_pool_t          *pool;
+    ngx_llm_error_t      err;
+    ngx_llm_response_t   res;
+
+    test_case = name;
+
+    snprintf(path, sizeof(path), TEST_DIR "%s", name);
+    text = test_file(path);
+
+    for (n = 1; n < 100000; n++) {
+
+        pool = test_reset();
+        test_ok(ngx_llm_response_init(&res, pool) == NGX_OK);
+
+        ngx_stubs_fail = n;
+        rc = ngx_llm_openai_read_response(&text, &res, &err);
+
+        if (ngx_stubs_fail) {
+            ngx_stubs_fail = 0;
+            test_int(rc, NGX_OK);
+            break;
+        }
+
+        test_ok(rc == NGX_ERROR || rc == NGX_DECLINED);
+    }
+
+    test_ok(n > 10);
+
+    free(text.data);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -471,6 +512,11 @@ main(int argc, char **argv)
 
     test_case = "";
     test_ok(n >= 30);
+
+    test_memory("tools-parallel.json");
+    test_memory("thinking-blocks.json");
+    test_memory("reasoning-details.json");
+    test_memory("content-list.json");
 
     return test_done("test_openai_response");
 }

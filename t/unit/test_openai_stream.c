@@ -20,6 +20,7 @@ static void test_fixture(const char *name);
 static void test_answer(ngx_str_t *text);
 static void test_chunks(void);
 static void test_scan(void);
+static void test_memory(const char *name);
 
 
 static ngx_str_t
@@ -454,6 +455,47 @@ test_scan(void)
 }
 
 
+/* every allocation fails once: an error or a shorter answer, nothing else */
+
+static void
+test_memory(const char *name)
+{
+    char             path[512];
+    u_char          *buf;
+    ngx_str_t        text;
+    ngx_uint_t       n;
+    ngx_pool_t      *pool;
+    ngx_llm_out_t    out;
+
+    test_case = name;
+
+    snprintf(path, sizeof(path), TEST_DIR "%s", name);
+    text = test_file(path);
+    buf = malloc(65536);
+
+    for (n = 1; n < 100000; n++) {
+
+        pool = test_reset();
+        ngx_llm_out_init(&out, NULL, buf, 65536, 65536);
+
+        test_openai_nomem = n;
+        test_openai_stream(pool, &text, 0, 100, 0, 0, &out, NULL, NULL);
+        test_openai_nomem = 0;
+
+        if (ngx_stubs_fail) {
+            ngx_stubs_fail = 0;
+            break;
+        }
+    }
+
+    test_ok(n > 10);
+    test_ok(!out.failed);
+
+    free(buf);
+    free(text.data);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -481,6 +523,12 @@ main(int argc, char **argv)
 
     test_case = "";
     test_ok(n >= 30);
+
+    test_memory("tools-parallel.sse");
+    test_memory("tools-object.sse");
+    test_memory("reasoning-openrouter.sse");
+    test_memory("two-choices.sse");
+    test_memory("error-mid.sse");
 
     return test_done("test_openai_stream");
 }

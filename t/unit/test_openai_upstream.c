@@ -581,6 +581,49 @@ test_path(void)
 }
 
 
+/* every allocation fails once: an error, and nothing else */
+
+static void
+test_memory(void)
+{
+    ngx_int_t          rc;
+    ngx_str_t          text;
+    ngx_uint_t         n;
+    ngx_llm_out_t      out;
+    ngx_llm_chat_t    *chat;
+    ngx_llm_error_t    err;
+    ngx_llm_target_t   target;
+
+    test_case = "memory";
+    text = test_file("t/fixtures/openai/request/tools.json");
+
+    for (n = 1; n < 1000; n++) {
+
+        chat = test_read(&ngx_llm_openai, &text);
+        chat->tools = NULL;
+        chat->dialect = NULL;
+        test_target(&target, "o3");
+
+        ngx_llm_out_init(&out, chat->pool, NULL, 0, TEST_OPENAI_MAX);
+
+        ngx_stubs_fail = n;
+        rc = ngx_llm_openai_write_request(chat, &target, &out, &err);
+
+        if (ngx_stubs_fail) {
+            ngx_stubs_fail = 0;
+            test_int(rc, NGX_OK);
+            break;
+        }
+
+        test_int(rc, NGX_ERROR);
+    }
+
+    test_ok(n > 1);
+
+    free(text.data);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -590,6 +633,7 @@ main(int argc, char **argv)
     test_anthropic();
     test_models();
     test_path();
+    test_memory();
 
     return test_done("test_openai_upstream");
 }
