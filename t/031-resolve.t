@@ -29,6 +29,7 @@ BEGIN {
 
 our $mock = <<'_EOC_';
     resolver 127.0.0.1:$TEST_NGINX_LLM_DNS;
+    resolver_timeout 1s;
 
     server {
         listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
@@ -150,7 +151,7 @@ repeat_each(1);
 master_on();
 no_long_string();
 no_shuffle();
-plan(tests => 90);
+plan(tests => 91);
 run_tests();
 
 __DATA__
@@ -231,11 +232,13 @@ fail.test of provider "p" could not be resolved (2: Server failure)
 --- host: silent.test
 --- timeout: 0.3
 --- abort
---- wait: 0.3
+--- wait: 1.2
 --- ignore_response
+--- error_log
+silent.test of provider "p" could not be resolved (110: Operation timed out)
 --- no_error_log
 [alert]
-[error]
+[crit]
 
 
 

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep);
 
@@ -18,6 +19,13 @@ BEGIN {
 # the first provider fails as the path of its url says, while a file is there
 
 our $mock = <<'_EOC_';
+    limit_req_zone one zone=one:64k rate=1r/s;
+
+    map $limit_req_status $soon {
+        PASSED  30;
+        default 1;
+    }
+
     server {
         listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
 
@@ -25,6 +33,24 @@ our $mock = <<'_EOC_';
 
         location / {
             return 200 '{"id":"c","object":"chat.completion","created":1,"model":"x","choices":[{"index":0,"message":{"role":"assistant","content":"from $http_x_name"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}';
+        }
+
+        # the second of two requests waits, and says that it is over soon
+
+        location /late/ {
+            limit_req zone=one burst=5;
+            error_page 403 = @late;
+
+            if (!-f $TEST_NGINX_LLM_DIR/down) {
+                rewrite ^/late(.*) $1 last;
+            }
+
+            deny all;
+        }
+
+        location @late {
+            add_header Retry-After $soon always;
+            return 429 '{"error":{"message":"no","type":"x"}}';
         }
 
         location ~ ^/fail/(?<code>\d+)(?:/(?<after>\d+))?/(?<good>.*) {
@@ -57,8 +83,9 @@ add_block_preprocessor(sub {
 
     $block->set_value("http_config", "llm_zone z$n:1m;\n$main::mock"
         . "llm_provider first { dialect openai; key none; header x-name first;"
-        . ' url http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/fail/'
-        . $block->fail . "/; }\n"
+        . ' url http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/'
+        . ($block->fail eq "late" ? "late/" : "fail/" . $block->fail . "/")
+        . "; }\n"
         . "llm_model m { deployment first x; deployment second x tier=2; "
         . "next error,timeout,invalid,rate_limit,overloaded,server_error,auth,"
         . "no_model,context; "
@@ -87,7 +114,7 @@ _EOC_
     $block->set_value("response_body_like", [map { "from $_\"" } @who]);
     $block->set_value("no_error_log", "[alert]");
 
-    down(1);
+    down($block->fail ne "late");
 });
 
 add_response_body_check(sub {
@@ -112,6 +139,32 @@ sub down {
 }
 
 
+# so many requests at once
+
+sub parallel {
+    my ($n) = @_;
+
+    my $body = '{"model":"m","messages":[{"role":"user","content":"x"}]}';
+    my @socket;
+
+    for (1 .. $n) {
+        my $socket = IO::Socket::INET->new(
+            PeerAddr => "127.0.0.1:" . server_port(),
+            Timeout  => 5,
+        ) or die "cannot connect: $!";
+
+        print {$socket} "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+                        . "Content-Type: application/json\r\n"
+                        . "Connection: close\r\nContent-Length: "
+                        . length($body) . "\r\n\r\n$body";
+        $socket->flush();
+        push @socket, $socket;
+    }
+
+    return map { local $/; my $s = $_; scalar <$s> } @socket;
+}
+
+
 sub reload {
     my $file = $Test::Nginx::Util::PidFile;
 
@@ -128,7 +181,7 @@ repeat_each(1);
 master_on();
 no_long_string();
 no_shuffle();
-plan(tests => 268);
+plan(tests => 277);
 run_tests();
 
 __DATA__
@@ -241,3 +294,21 @@ __DATA__
 --- attempts: 2 2 2 1 1
 --- steps eval
 [undef, undef, undef, sub { main::reload() }]
+
+
+
+=== TEST 16: of two deadlines the later one counts
+--- fail: late
+--- attempts: 1 1
+--- who: first second
+--- steps eval
+[sub {
+     main::down(1);
+     sleep 1.2;
+
+     my @after = map { /"from second"/ && /x-llm-attempts: 2/ ? 1 : 0 }
+                 main::parallel(2);
+     main::is("@after", "1 1", "both were refused by the first");
+
+     sleep 1.5;
+ }]

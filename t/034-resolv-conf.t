@@ -79,15 +79,27 @@ our $mock = <<'_EOC_';
     }
 _EOC_
 
-# "host": of the provider; "asked": what its name server was asked for
+# "host": of the provider, or of several with a model each; "asked": what the
+# name server was asked for
 
 add_block_preprocessor(sub {
     my $block = shift;
 
-    $block->set_value("http_config", $main::mock
-        . "llm_provider p { dialect openai; key none; url http://"
-        . $block->host . ':$TEST_NGINX_RAND_PORT_1' . "; }\n"
-        . "llm_model m { deployment p x; }\n");
+    my $http = $main::mock;
+    my @request;
+
+    for my $host (split ' ', $block->host) {
+        my $n = @request;
+
+        $http .= "llm_provider p$n { dialect openai; key none; "
+                 . "url http://$host:" . '$TEST_NGINX_RAND_PORT_1' . "; }\n"
+                 . "llm_model m$n { deployment p$n x; }\n";
+
+        push @request, "POST /v1/chat/completions\n"
+            . qq({"model":"m$n","messages":[{"role":"user","content":"x"}]});
+    }
+
+    $block->set_value("http_config", $http);
 
     $block->set_value("config", <<'_EOC_');
     client_body_buffer_size 128k;
@@ -98,15 +110,16 @@ add_block_preprocessor(sub {
     }
 _EOC_
 
-    $block->set_value("request", "POST /v1/chat/completions\n"
-        . '{"model":"m","messages":[{"role":"user","content":"x"}]}');
+    $block->set_value("request", @request == 1 ? $request[0] : \@request);
     $block->set_value("more_headers", "Content-Type: application/json");
 
     NameServer::asked($main::names);
 });
 
 add_response_body_check(sub {
-    my ($block) = @_;
+    my ($block, $body, $n) = @_;
+
+    return if $n < (split ' ', $block->host) - 1;
 
     my $asked = join " ", map { s/^A //r } grep { /^A / }
                                            NameServer::asked($main::names);
@@ -117,7 +130,7 @@ add_response_body_check(sub {
 repeat_each(1);
 no_long_string();
 no_shuffle();
-plan(tests => blocks() * 3);
+plan(tests => blocks() * 3 + 2);
 run_tests();
 
 __DATA__
@@ -184,3 +197,14 @@ x.y.z x.y.z.one.test x.y.z.two.test
 commented.one.test commented.two.test commented
 --- error_code: 502
 --- response_body_like: "error"
+
+
+
+=== TEST 9: what is known of one name is nothing of the other
+--- host: short short.
+--- asked chomp
+short.one.test short.two.test short
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+["addr=127.0.0.2 host=short:", "addr=127.0.0.1 host=short:"]

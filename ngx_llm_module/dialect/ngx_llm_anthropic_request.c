@@ -4,7 +4,7 @@
  *
  * What goes to a provider.  Anthropic has no place for many things that an
  * OpenAI request may say, and gives errors for some that it could ignore; what
- * is decided here is in docs/dialects.md.
+ * is decided here is in docs/anthropic.md.
  */
 
 

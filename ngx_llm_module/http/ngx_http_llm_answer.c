@@ -510,11 +510,12 @@ ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at, ngx_llm_error_t *err)
                       "llm provider \"%V\" ended a stream with an error: %V",
                       &at->provider->name, &ctx->error_code);
 
-        if (!at->splice) {
-            ctx->dialect->write_stream_error(&at->err, &ctx->out);
-        }
+        /* the frame itself may be anything, in a splice too */
 
+        ctx->dialect->write_stream_error(&at->err, &ctx->out);
         ctx->done = 1;
+
+        ngx_http_llm_health_failure(at->deployment, at->fail, -1);
     }
 
     return NGX_OK;
@@ -561,7 +562,7 @@ ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
         }
 
         if (at->splice
-            && (!at->fail || at->good)
+            && at->fail == 0
             && (!at->reader.hidden || at->ctx->chat.include_usage)
             && ngx_http_llm_answer_raw(at, &frame.raw, source) != NGX_OK)
         {
@@ -805,7 +806,11 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
 
     at->tail = NULL;
 
-    if (!at->splice && ngx_http_llm_out_begin(at) != NGX_OK) {
+    if (at->splice) {
+        ngx_llm_out_init(&ctx->out, r->pool, NULL, 0,
+                         NGX_HTTP_LLM_MAX_ANSWER);
+
+    } else if (ngx_http_llm_out_begin(at) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -827,11 +832,6 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
         if (ngx_http_llm_answer_frames(at, &slice, &u->buffer) == NGX_ERROR) {
             return NGX_ERROR;
         }
-    }
-
-    if (at->splice) {
-        ngx_llm_out_init(&ctx->out, r->pool, NULL, 0,
-                         NGX_HTTP_LLM_MAX_ANSWER);
     }
 
     if (at->body_done && !at->ended) {
@@ -903,15 +903,15 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
 
     ctx = at->ctx;
 
+    /* a frame without its blank line is part of a whole answer, or is cut */
+
     if (ngx_llm_reader_end(&at->reader, &frame) == NGX_OK
+        && at->reader.done
         && at->splice && at->good
         && (!at->reader.hidden || ctx->chat.include_usage))
     {
         ngx_llm_out_str(&ctx->out, &frame.raw);
-
-        if (!at->ended) {
-            ngx_llm_out_lit(&ctx->out, "\n\n");
-        }
+        ngx_llm_out_lit(&ctx->out, "\n\n");
     }
 
     if (at->ended || at->reader.done) {

@@ -44,7 +44,7 @@
  *
  *     status=code     an error of that status, in the dialect's shape
  *     message=text, code=word, retry_after=seconds
- *                     what that error says
+ *                     what that error says; the first two for fail=error, too
  *     fail=close      the connection is closed without an answer
  *     fail=reset      the same by a TCP reset
  *     fail=stall      no answer comes
