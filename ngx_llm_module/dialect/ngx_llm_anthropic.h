@@ -131,7 +131,7 @@ void ngx_llm_anthropic_write_schema(ngx_llm_json_t *node,
     ngx_uint_t *stripped, ngx_llm_out_t *out);
 
 
-/* ngx_llm_anthropic_request.c, _response.c: the provider's side */
+/* ngx_llm_anthropic_request.c, _response.c, _stream.c: the provider's side */
 
 ngx_int_t ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
@@ -140,6 +140,18 @@ ngx_int_t ngx_llm_anthropic_read_response(ngx_str_t *text,
 ngx_int_t ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
 ngx_int_t ngx_llm_anthropic_read_end(ngx_llm_reader_t *reader);
+
+/* ngx_llm_anthropic_response.c: words and counts, whole or streamed */
+
+ngx_llm_finish_e ngx_llm_anthropic_stop_reason(ngx_str_t *reason);
+ngx_uint_t ngx_llm_anthropic_is_json_tool(ngx_llm_json_t *block);
+ngx_uint_t ngx_llm_anthropic_is_url(ngx_llm_json_t *citation);
+void ngx_llm_anthropic_citation(ngx_llm_json_t *citation,
+    ngx_llm_out_t *out);
+void ngx_llm_anthropic_citation_end(ngx_llm_out_t *out,
+    ngx_uint_t start, ngx_uint_t end);
+void ngx_llm_anthropic_usage(ngx_llm_json_t *node,
+    ngx_llm_anthropic_reader_t *state, ngx_llm_usage_t *usage);
 
 
 /* ngx_llm_anthropic_client.c: the client's side */

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * What the readers of an Anthropic client's request share.
+ * What the readers of an Anthropic client's request share, and the writers of
+ * its answer.
  */
 
 
@@ -62,6 +63,21 @@ ngx_llm_json_t *ngx_llm_anthropic_get_object(ngx_llm_json_t *node,
     char *name);
 ngx_int_t ngx_llm_anthropic_refuse(ngx_llm_anthropic_read_t *rd,
     ngx_llm_anthropic_at_t *at, char *name, char *what);
+
+
+/* parts of an answer: ngx_llm_anthropic_client_response.c */
+
+void ngx_llm_anthropic_write_head(ngx_llm_writer_t *w, ngx_str_t *id,
+    ngx_str_t *model, ngx_llm_out_t *out);
+void ngx_llm_anthropic_write_tool_id(ngx_llm_writer_t *w,
+    ngx_str_t *id, ngx_uint_t n, ngx_llm_out_t *out);
+void ngx_llm_anthropic_write_stop(ngx_llm_finish_e finish,
+    ngx_str_t *stop_sequence, ngx_uint_t ntools, ngx_uint_t refused,
+    ngx_llm_out_t *out);
+void ngx_llm_anthropic_write_counts(ngx_llm_usage_t *usage,
+    ngx_llm_out_t *out);
+void ngx_llm_anthropic_write_thinking_count(ngx_llm_usage_t *usage,
+    ngx_llm_out_t *out);
 
 
 #endif /* _NGX_LLM_ANTHROPIC_CLIENT_H_INCLUDED_ */

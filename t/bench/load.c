@@ -20,7 +20,7 @@
  * slow, and the line ends with what the worker's memory grew by while all of
  * them were open:
  *
- *     case conns label 0 requests seconds worker-us p50-us p99-us events kib
+ *     case conns label 1 requests seconds worker-us p50-us p99-us events kib
  *
  * p50 and p99 are times to the last byte, for streams to the first event.
  */
@@ -309,7 +309,7 @@ load_rounds(void)
         }
     }
 
-    /* round 0 opens the connections and is not reported */
+    /* round 0 opens the connections: whoever reads the report skips it */
 
     for (round = 0; round <= load_nrounds; round++) {
         for (n = 0; n < load_ntargets; n++) {
@@ -352,11 +352,9 @@ load_slice(load_target_t *t, load_conn_t *conns, uint64_t round)
 
     end = load_now();
 
-    if (round) {
-        load_report(t, round, (double) (end - begin) / 1e6,
-                    load_cpu() - cpu);
-        printf("\n");
-    }
+    load_report(t, round, (double) (end - begin) / 1e6, load_cpu() - cpu);
+
+    printf("\n");
 }
 
 
@@ -425,7 +423,7 @@ load_hold(void)
         }
     }
 
-    load_report(t, 0, (double) (load_now() - begin) / 1e6, load_cpu() - cpu);
+    load_report(t, 1, (double) (load_now() - begin) / 1e6, load_cpu() - cpu);
 
     printf(" %.2f\n", (most - memory) / (double) load_nconns);
 }

@@ -159,7 +159,7 @@ _EOC_
     if (!defined $block->config) {
         $block->set_value("config", <<"_EOC_");
     access_log logs/llm.log llm;
-    location = /alive { return 204; }
+    location = /alive { access_log off; return 204; }
     location /v1/ { $location }
 _EOC_
     }

@@ -45,7 +45,7 @@ class Answer:
     """What a model says: parts in order, why it ended, what it cost."""
 
     def __init__(self, *parts, finish="stop", usage=None, delay=0, pause=0,
-                 broken=None, after=3, choices=1, head=200, size=0):
+                 broken=None, after=3, choices=1, size=0):
         self.parts = parts
         self.finish = finish
         self.usage = usage or {}
@@ -54,7 +54,6 @@ class Answer:
         self.broken = broken        # cut, error
         self.after = after          # that many events
         self.choices = choices
-        self.head = head
         self.size = size            # of the pieces that a stream comes in
 
 
@@ -85,14 +84,14 @@ def thought(signature, *pieces):
 
 
 OPENAI_TYPES = {400: "invalid_request_error", 401: "invalid_request_error",
-                402: "insufficient_quota", 403: "invalid_request_error",
+                402: "unknown_error", 403: "invalid_request_error",
                 404: "invalid_request_error", 413: "invalid_request_error",
                 422: "invalid_request_error", 429: "requests",
                 500: "server_error", 502: "server_error",
                 503: "service_unavailable_error", 504: "server_error",
                 529: "server_error"}
 OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found",
-                429: "rate_limit_exceeded", 402: "insufficient_quota"}
+                429: "rate_limit_exceeded"}
 ANTHROPIC_TYPES = {400: "invalid_request_error", 401: "authentication_error",
                    402: "billing_error", 403: "permission_error",
                    404: "not_found_error", 413: "request_too_large",
@@ -759,7 +758,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json(500, dialect.broken()[1])
             return
 
-        self.send_json(said.head, body, {"openai-processing-ms": "42",
+        self.send_json(200, body, {"openai-processing-ms": "42",
                                          "set-cookie": "a=b",
                                          "x-accel-redirect": "/secret"})
 

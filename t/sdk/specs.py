@@ -23,12 +23,10 @@ EXTENSIONS = {
     "ChatCompletionResponseMessage": ["reasoning_content", "thinking_blocks"],
     "ChatCompletionStreamResponseDelta": ["reasoning_content",
                                           "thinking_blocks", "annotations"],
-    "ModelList": ["has_more", "first_id", "last_id"],
+    "ListModelsResponse": ["has_more", "first_id", "last_id"],
     "Model": ["type", "display_name", "created_at"],
     "ErrorResponse": [],
 }
-
-# the provider's answer as it is may have anything
 
 SCHEMAS = {
     "request": {"openai": "CreateChatCompletionRequest",

@@ -1,0 +1,86 @@
+"""Runs the suites; the last line is "N passed, N failed"."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cases
+import gateway
+import harness
+import mock_provider
+import specs
+import suite
+import witness
+
+
+def node(gate, provider, only):
+    """The Node client's suite, which reports "name<TAB>problems as JSON"."""
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    home = os.environ["SDK_NODE"]
+    script = os.path.join(home, "suite.mjs")
+
+    # a module is searched for beside the one that imports it
+    with open(os.path.join(here, "suite.mjs")) as f:
+        text = f.read()
+    with open(script, "w") as f:
+        f.write(text)
+
+    env = dict(os.environ, SDK_GATEWAY=gate.url, SDK_KEY=gateway.KEY,
+               SDK_NARROW=gateway.NARROW, SDK_ONLY=only or "",
+               SDK_PICTURE=mock_provider.picture(),
+               SDK_CONTROL="http://127.0.0.1:%d/control"
+                           % provider.ports["openai"])
+
+    run = subprocess.run(["node", script], env=env, text=True, timeout=170,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    results = []
+
+    for line in run.stdout.splitlines():
+        name, tab, problems = line.partition("\t")
+        if tab:
+            results.append(("node " + name, json.loads(problems)))
+
+    if run.returncode or not results or results[-1][0] != "node end":
+        results.append(("node", ["exit status %d" % run.returncode,
+                                 run.stdout[-3000:]]))
+
+    return [r for r in results if r[0] != "node end"]
+
+
+def main():
+    only = sys.argv[1] if len(sys.argv) > 1 else None
+    judges = specs.Specs()
+
+    if not judges.found:
+        print("skipped: requests and answers are not held against the "
+              "published APIs, ../shared/specs is not there")
+
+    provider = mock_provider.Provider(judges)
+    provider.witness = witness.judge
+    gate = gateway.before_providers(os.path.join(os.environ["BUILD"], "sdk",
+                                                 "nginx"), provider)
+    all = harness.Suite(gate, provider, judges)
+
+    try:
+        cases.add()
+        all.run(only)
+
+        for name, problems in node(gate, provider, only):
+            all.report(name, problems)
+
+    finally:
+        gate.close()
+        provider.close()
+
+    all.report("nginx's log", gate.alarms())
+
+    print("%d passed, %d failed" % (all.passed, all.failed))
+    sys.stdout.flush()
+
+    # threads of tests that hang must not hold it
+    os._exit(1 if all.failed else 0)
+
+
+main()
