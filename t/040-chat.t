@@ -38,10 +38,10 @@ for my $body (
     . '"messages":[{"content":"\u00e9\ud83d\ude00\/ \u0000","role":"user",'
     . '"x":{"b":1,"a":[null,true,-0.0]}}],"alpha":{} }' . "\r\n",
 
-    # the name written in escapes; twice the same unknown key
+    # the name written in escapes
 
     '{"\u006dodel":"\u006d","messages":[{"role":"user","content":"x"}],'
-    . '"k":1,"k":2}',
+    . '"k":1,"K":1}',
 
     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\""
     . "\xc3\xa9\xf0\x9f\x98\x80\"}],\"tools\":[{\"type\":\"function\","

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     size_t length, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
     ngx_str_t *head, ngx_array_t *slices);
+static ngx_chain_t **ngx_http_llm_attempt_buf(ngx_pool_t *pool,
+    ngx_chain_t **ll, ngx_str_t *text);
 static ngx_msec_t ngx_http_llm_attempt_clock(ngx_msec_t model,
     ngx_msec_t provider, ngx_msec_t def);
 static void ngx_http_llm_attempt_cleanup(void *data);
@@ -310,47 +312,55 @@ static ngx_int_t
 ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at, ngx_str_t *head,
     ngx_array_t *slices)
 {
-    ngx_buf_t     *b;
     ngx_str_t     *slice;
     ngx_uint_t     i;
     ngx_pool_t    *pool;
-    ngx_chain_t   *cl, **ll;
+    ngx_chain_t  **ll;
 
     pool = at->request->pool;
     slice = slices->elts;
     ll = &at->out;
 
-    for (i = 0; i <= slices->nelts; i++) {
+    ll = ngx_http_llm_attempt_buf(pool, ll, head);
 
-        if (i && slice[i - 1].len == 0) {
-            continue;
+    for (i = 0; i < slices->nelts; i++) {
+        if (ll && slice[i].len) {
+            ll = ngx_http_llm_attempt_buf(pool, ll, &slice[i]);
         }
-
-        b = ngx_calloc_buf(pool);
-        if (b == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl = ngx_alloc_chain_link(pool);
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        b->start = i ? slice[i - 1].data : head->data;
-        b->pos = b->start;
-        b->end = b->start + (i ? slice[i - 1].len : head->len);
-        b->last = b->end;
-        b->memory = 1;
-
-        cl->buf = b;
-        *ll = cl;
-        ll = &cl->next;
     }
 
-    *ll = NULL;
-    b->flush = 1;
+    return ll ? NGX_OK : NGX_ERROR;
+}
 
-    return NGX_OK;
+
+static ngx_chain_t **
+ngx_http_llm_attempt_buf(ngx_pool_t *pool, ngx_chain_t **ll, ngx_str_t *text)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    cl = ngx_alloc_chain_link(pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b->start = text->data;
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->end = b->last;
+    b->memory = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    *ll = cl;
+
+    return &cl->next;
 }
 
 

@@ -176,6 +176,13 @@ ngx_http_llm_init_inner(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     u->conf = &provider->upstream;
     u->upstream = uscf;
 
+    if (provider->ssl) {
+        ngx_str_set(&u->schema, "https://");
+
+    } else {
+        ngx_str_set(&u->schema, "http://");
+    }
+
 #if (NGX_HTTP_SSL)
 
     u->ssl = provider->ssl;
