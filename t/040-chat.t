@@ -218,10 +218,10 @@ my $res = ask(chat(), headers => {
     'Api-Key' => 'client-secret', 'Cookie' => 'a=client-secret',
     'Proxy-Authorization' => 'Basic client-secret', 'TE' => 'trailers',
     'Upgrade' => 'h2c', 'Keep-Alive' => '5', 'Proxy-Connection' => 'x',
-    'Expect' => undef, 'X-Forwarded-For' => '10.0.0.1',
+    'X-Forwarded-For' => '10.0.0.1',
     'Accept-Encoding' => 'gzip, br', 'OpenAI-Organization' => 'org-client',
     'User-Agent' => 'client', 'X-Request-Id' => 'my-id.7',
-    'Transfer-Encoding' => undef, 'Range' => 'bytes=0-3',
+    'Range' => 'bytes=0-3',
     'If-Modified-Since' => 'x', 'Host' => 'evil.example',
     'X-Stainless-Lang' => 'python', 'Via' => '1.1 x',
 });
@@ -431,7 +431,8 @@ ok x
 --- config
     location /ai/ { llm_gateway; llm_auth off; }
     location = /alive { access_log off; return 204; }
-    location / { llm_gateway; llm_auth off; }
+    location /chat/ { llm_gateway prefix=; llm_auth off; }
+    location /v1/ { llm_gateway; llm_auth off; }
 --- do
 for my $path ('/v1/chat/completions', '/chat/completions',
               '/ai/v1/chat/completions', '/ai/chat/completions',

@@ -134,6 +134,7 @@ ngx_llm_anthropic_read_error(ngx_pool_t *pool, ngx_uint_t status,
     if (root != NULL
         && ngx_llm_anthropic_error(pool, root, status, err) == NGX_OK)
     {
+        err->raw = root->raw;
         return;
     }
 

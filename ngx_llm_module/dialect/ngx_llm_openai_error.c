@@ -23,6 +23,8 @@ typedef struct {
 } ngx_llm_openai_error_word_t;
 
 
+static ngx_uint_t ngx_llm_openai_error_own(ngx_llm_json_t *root,
+    ngx_llm_error_t *err);
 static void ngx_llm_openai_error_words(ngx_pool_t *pool, ngx_uint_t status,
     ngx_llm_json_t *error, ngx_llm_error_t *err);
 static ngx_uint_t ngx_llm_openai_error_code(ngx_llm_error_t *err,
@@ -124,6 +126,11 @@ ngx_llm_openai_read_error(ngx_pool_t *pool, ngx_uint_t status,
 
     if (root && root->type == NGX_LLM_JSON_OBJECT) {
         ngx_llm_openai_error_node(pool, status, root, err);
+
+        if (ngx_llm_openai_error_own(root, err)) {
+            err->raw = root->raw;
+        }
+
         return;
     }
 
@@ -137,6 +144,44 @@ ngx_llm_openai_read_error(ngx_pool_t *pool, ngx_uint_t status,
     if (err->fail & (NGX_LLM_FAIL_REQUEST|NGX_LLM_FAIL_SERVER_ERROR)) {
         ngx_llm_error_text(err, &err->message);
     }
+}
+
+
+/*
+ * Servers that resemble OpenAI's have numbers for codes, words of their own
+ * for a prompt that is too long, or other shapes: clients would not know them.
+ */
+
+static ngx_uint_t
+ngx_llm_openai_error_own(ngx_llm_json_t *root, ngx_llm_error_t *err)
+{
+    ngx_str_t        code;
+    ngx_uint_t       i;
+    ngx_llm_json_t  *error, *node;
+
+    static char  *names[] = { "message", "type", "param", "code", NULL };
+
+    error = ngx_llm_json_get(root, "error");
+
+    if (error == NULL || error->type != NGX_LLM_JSON_OBJECT) {
+        return 0;
+    }
+
+    for (i = 0; names[i]; i++) {
+
+        node = ngx_llm_json_set(error, names[i]);
+
+        if (node ? node->type != NGX_LLM_JSON_STRING : i == 0) {
+            return 0;
+        }
+    }
+
+    if (err->fail & NGX_LLM_FAIL_CONTEXT) {
+        code = ngx_llm_json_str(error, "code");
+        return ngx_llm_json_is(&code, "context_length_exceeded");
+    }
+
+    return 1;
 }
 
 

@@ -222,11 +222,25 @@ char *ngx_http_llm_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_llm_drop_params(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* when the whole file is read: upstream blocks, TLS contexts, agreement */
-ngx_int_t ngx_http_llm_providers_init(ngx_conf_t *cf);
-
 ngx_http_llm_provider_t *ngx_http_llm_provider_find(ngx_conf_t *cf,
     ngx_str_t *name);
+
+/* ngx_http_llm_provider_url.c: sets what the url says */
+ngx_int_t ngx_http_llm_provider_url(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+
+/* ngx_http_llm_provider_upstream.c */
+
+/*
+ * NGX_OK: the host is an upstream block of the user, which may stand below
+ * the provider.  Then the block that the module wrote lies idle.  NGX_DECLINED:
+ * it is none; NGX_ERROR.
+ */
+ngx_int_t ngx_http_llm_provider_upstream(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+
+/* when the whole file is read: upstream blocks, TLS contexts, agreement */
+ngx_int_t ngx_http_llm_providers_init(ngx_conf_t *cf);
 
 
 /*
@@ -374,6 +388,21 @@ struct ngx_http_llm_model_s {
 
 char *ngx_http_llm_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_llm_models_init(ngx_conf_t *cf);
+
+/* ngx_http_llm_deployment.c: a statement of llm_model */
+char *ngx_http_llm_deployment(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* may its names, as templates, be filled from what the pattern matches? */
+char *ngx_http_llm_deployment_templates(ngx_conf_t *cf,
+    ngx_http_llm_deployment_t *dep, ngx_http_llm_pattern_t *pattern);
+
+/* when all providers are known */
+ngx_int_t ngx_http_llm_deployment_init(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_deployment_t *dep);
+
+
+/* classes of failures: ngx_http_llm_fail.c */
 
 /*
  * adds the classes of "error,timeout" to the mask; "off" is a mask of no class
@@ -658,6 +687,9 @@ struct ngx_http_llm_ctx_s {
 
     ngx_http_llm_waiter_t         waiter;       /* prepare */
     ngx_event_t                   timer;        /* the clocks, prepare */
+    ngx_event_t                   turn;         /* goes on in the next turn */
+    ngx_msec_t                    turn_time;
+    size_t                        turn_bytes;   /* read in this one */
 
     ngx_llm_writer_t              writer;
     ngx_llm_usage_t               usage;
@@ -672,6 +704,8 @@ struct ngx_http_llm_ctx_s {
     unsigned                      routed:1;
     unsigned                      fallback:1;   /* another model serves */
     unsigned                      again:1;      /* same deployment, server */
+    unsigned                      stale:1;      /* an idle connection died */
+    unsigned                      ready:1;      /* attempt is not begun */
     unsigned                      probe:1;      /* pending is half open */
     unsigned                      done:1;       /* the answer is whole */
     unsigned                      finalized:1;
@@ -686,6 +720,7 @@ struct ngx_http_llm_ctx_s {
 
 /* ngx_http_llm_handler.c */
 ngx_int_t ngx_http_llm_handler(ngx_http_request_t *r);
+void ngx_http_llm_start(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_route.c */
 
@@ -722,6 +757,8 @@ void ngx_http_llm_upstream_conf(ngx_http_upstream_conf_t *conf);
 /* ngx_http_llm_peer.c */
 ngx_int_t ngx_http_llm_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *uscf);
+ngx_int_t ngx_http_llm_first_attempt(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_attempt.c: one try of one deployment */
 
@@ -761,6 +798,9 @@ ngx_int_t ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev);
 /* the callbacks of a response that has begun; data is the context */
 ngx_int_t ngx_http_llm_input_filter_init(void *data);
 ngx_int_t ngx_http_llm_input_filter(void *data, ssize_t bytes);
+
+/* takes back what would go on by itself */
+void ngx_http_llm_answer_stop(ngx_http_llm_ctx_t *ctx);
 
 /* the stream is over without its end mark: what is still to be said */
 void ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at);
@@ -806,7 +846,7 @@ ngx_int_t ngx_http_llm_models_handler(ngx_http_request_t *r,
 /* ngx_http_llm_variables.c */
 ngx_int_t ngx_http_llm_variables_init(ngx_conf_t *cf);
 
-/* ngx_http_llm_mock.c */
+/* ngx_http_llm_mock_conf.c */
 char *ngx_http_llm_mock(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_llm_body.c: the request's body as one piece of memory */

@@ -16,7 +16,10 @@
 #include "ngx_http_llm.h"
 
 
-#define NGX_HTTP_LLM_OUT_SIZE  4096
+#define NGX_HTTP_LLM_OUT_SIZE   4096
+
+/* read from one provider before others get their turn */
+#define NGX_HTTP_LLM_TURN_SIZE  262144
 
 
 static ngx_int_t ngx_http_llm_answer_slice(ngx_http_llm_attempt_t *at,
@@ -37,6 +40,8 @@ static ngx_buf_t *ngx_http_llm_get_buf(ngx_http_llm_attempt_t *at,
 static ngx_int_t ngx_http_llm_out_begin(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_out_end(ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_answer_close(ngx_http_llm_attempt_t *at);
+static void ngx_http_llm_answer_turn(ngx_http_llm_ctx_t *ctx, size_t bytes);
+static void ngx_http_llm_answer_turn_handler(ngx_event_t *ev);
 
 
 ngx_int_t
@@ -282,8 +287,8 @@ ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at)
     at->provider->dialect->read_error(at->request->pool, at->status.code,
                                       &text, &at->err);
 
-    if (at->splice && text.len && text.data[0] == '{') {
-        at->err.raw = text;
+    if (!at->splice) {
+        ngx_str_null(&at->err.raw);
     }
 
     if (at->err.retry_after >= 0 && at->retry_after < 0) {
@@ -797,6 +802,7 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
     }
 
     ngx_http_llm_clock_received(ctx);
+    ngx_http_llm_answer_turn(ctx, bytes);
 
     in = u->buffer;
     in.pos = u->buffer.last;
@@ -890,6 +896,65 @@ ngx_http_llm_answer_close(ngx_http_llm_attempt_t *at)
 
     } else if (at->ended) {
         ngx_http_llm_clock_linger(at->ctx);
+    }
+}
+
+
+/*
+ * The core reads for as long as there is something to read.  A provider that
+ * is faster than the client's link is held back by that; one that is as near
+ * as the client would have the worker to itself.
+ */
+
+static void
+ngx_http_llm_answer_turn(ngx_http_llm_ctx_t *ctx, size_t bytes)
+{
+    ngx_connection_t  *c;
+
+    if (ctx->turn_time != ngx_current_msec) {
+        ctx->turn_time = ngx_current_msec;
+        ctx->turn_bytes = 0;
+    }
+
+    ctx->turn_bytes += bytes;
+
+    c = ctx->request->upstream->peer.connection;
+
+    if (ctx->turn_bytes < NGX_HTTP_LLM_TURN_SIZE || !c->read->ready) {
+        return;
+    }
+
+    ctx->turn_bytes = 0;
+    ctx->turn.handler = ngx_http_llm_answer_turn_handler;
+    ctx->turn.data = ctx;
+    ctx->turn.log = ctx->request->connection->log;
+
+    c->read->ready = 0;
+
+    ngx_post_event(&ctx->turn, &ngx_posted_next_events);
+}
+
+
+static void
+ngx_http_llm_answer_turn_handler(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = ev->data;
+
+    c = ctx->request->upstream->peer.connection;
+
+    c->read->ready = 1;
+    c->read->handler(c->read);
+}
+
+
+void
+ngx_http_llm_answer_stop(ngx_http_llm_ctx_t *ctx)
+{
+    if (ctx->turn.posted) {
+        ngx_delete_posted_event(&ctx->turn);
     }
 }
 

@@ -352,12 +352,42 @@ ngx_http_llm_body_handler(ngx_http_request_t *r)
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_llm_upstream_create(r, ctx);
+        ngx_http_llm_start(r, ctx);
+        return;
+    }
 
-        if (rc == NGX_OK) {
-            ngx_http_upstream_init(r);
-            return;
-        }
+    ngx_http_finalize_request(r, rc);
+}
+
+
+void
+ngx_http_llm_start(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t        rc;
+    ngx_llm_error_t  err;
+
+    rc = ngx_http_llm_upstream_create(r, ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    rc = ngx_http_llm_first_attempt(r, ctx);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_upstream_init(r);
+        return;
+
+    case NGX_BUSY:
+        ngx_http_llm_final_error(ctx, &err);
+        rc = ngx_http_llm_refuse(r, ctx, NGX_DECLINED, &err);
+        break;
+
+    default: /* NGX_ERROR */
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_finalize_request(r, rc);

@@ -13,16 +13,6 @@
 #include "ngx_http_llm.h"
 
 
-#define NGX_HTTP_LLM_MAX_WEIGHT  65535
-#define NGX_HTTP_LLM_MAX_TIER    255
-
-
-typedef struct {
-    ngx_str_t    name;
-    ngx_uint_t   mask;
-} ngx_http_llm_fail_t;
-
-
 static ngx_int_t ngx_http_llm_model_start(ngx_conf_t *cf,
     ngx_http_llm_model_t *model);
 static char *ngx_http_llm_model_add(ngx_conf_t *cf,
@@ -31,12 +21,6 @@ static char *ngx_http_llm_model_check(ngx_conf_t *cf,
     ngx_http_llm_model_t *model);
 static void ngx_http_llm_model_defaults(ngx_http_llm_model_t *model);
 
-static char *ngx_http_llm_model_deployment(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_llm_model_deployment_param(ngx_conf_t *cf,
-    ngx_http_llm_deployment_t *dep, ngx_str_t *param);
-static char *ngx_http_llm_model_templates(ngx_conf_t *cf,
-    ngx_http_llm_deployment_t *dep, ngx_http_llm_pattern_t *pattern);
 static char *ngx_http_llm_model_fallback(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_llm_model_fallback_on(ngx_conf_t *cf,
@@ -54,39 +38,16 @@ static char *ngx_http_llm_model_max_tokens(ngx_conf_t *cf,
 
 static ngx_int_t ngx_http_llm_model_init(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_model_t *model);
-static ngx_int_t ngx_http_llm_deployment_init(ngx_conf_t *cf,
-    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_deployment_t *dep);
 static ngx_int_t ngx_http_llm_fallback_init(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_model_t *model,
     ngx_http_llm_fallback_t *fallback);
-
-
-static ngx_http_llm_fail_t  ngx_http_llm_fails[] = {
-    { ngx_string("error"), NGX_LLM_FAIL_ERROR },
-    { ngx_string("timeout"), NGX_LLM_FAIL_TIMEOUT },
-    { ngx_string("invalid"), NGX_LLM_FAIL_INVALID },
-    { ngx_string("rate_limit"), NGX_LLM_FAIL_RATE_LIMIT },
-    { ngx_string("overloaded"), NGX_LLM_FAIL_OVERLOADED },
-    { ngx_string("server_error"), NGX_LLM_FAIL_SERVER_ERROR },
-    { ngx_string("auth"), NGX_LLM_FAIL_AUTH },
-    { ngx_string("no_model"), NGX_LLM_FAIL_NO_MODEL },
-    { ngx_string("context"), NGX_LLM_FAIL_CONTEXT },
-    { ngx_string("content"), NGX_LLM_FAIL_CONTENT },
-    { ngx_null_string, 0 }
-};
-
-
-/* not a word of the configuration: such a failure is never passed on */
-
-static ngx_str_t  ngx_http_llm_fail_request = ngx_string("request");
-static ngx_str_t  ngx_http_llm_fail_none = ngx_string("");
 
 
 static ngx_command_t  ngx_http_llm_model_commands[] = {
 
     { ngx_string("deployment"),
       NGX_CONF_2MORE,
-      ngx_http_llm_model_deployment,
+      ngx_http_llm_deployment,
       0,
       0,
       NULL },
@@ -320,7 +281,7 @@ ngx_http_llm_model_add(ngx_conf_t *cf, ngx_http_llm_model_t *model,
     dep = model->deployments.elts;
 
     for (i = 0; i < model->deployments.nelts; i++) {
-        if (ngx_http_llm_model_templates(cf, &dep[i], *pattern)
+        if (ngx_http_llm_deployment_templates(cf, &dep[i], *pattern)
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
@@ -387,178 +348,6 @@ ngx_http_llm_model_defaults(ngx_http_llm_model_t *model)
     ngx_conf_init_msec_value(model->cooldown_time, 10000);
     ngx_conf_init_msec_value(model->cooldown_max,
                              ngx_max(model->cooldown_time, 300000));
-}
-
-
-static char *
-ngx_http_llm_model_deployment(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_llm_model_t  *model = conf;
-
-    u_char                     *p;
-    ngx_str_t                  *value;
-    ngx_uint_t                  i;
-    ngx_http_llm_pattern_t    **pattern;
-    ngx_http_llm_deployment_t  *dep, *other;
-
-    value = cf->args->elts;
-
-    if (value[2].len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty model name in "
-                           "\"deployment\"");
-        return NGX_CONF_ERROR;
-    }
-
-    dep = ngx_array_push(&model->deployments);
-    if (dep == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(dep, sizeof(ngx_http_llm_deployment_t));
-
-    dep->model = model;
-    dep->provider_name = value[1];
-    dep->name = value[2];
-    dep->weight = NGX_CONF_UNSET;
-    dep->tier = NGX_CONF_UNSET_UINT;
-    dep->file = cf->conf_file->file.name.data;
-    dep->line = cf->conf_file->line;
-
-    for (i = 3; i < cf->args->nelts; i++) {
-        if (ngx_http_llm_model_deployment_param(cf, dep, &value[i])
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    ngx_conf_init_value(dep->weight, 1);
-    ngx_conf_init_uint_value(dep->tier, 0);
-
-    p = ngx_pnalloc(cf->pool, model->name.len + dep->provider_name.len
-                              + dep->name.len + 2);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    dep->id.data = p;
-    dep->id.len = ngx_sprintf(p, "%V/%V/%V", &model->name,
-                              &dep->provider_name, &dep->name)
-                  - p;
-
-    other = model->deployments.elts;
-
-    for (i = 0; i < model->deployments.nelts - 1; i++) {
-        if (other[i].id.len == dep->id.len
-            && ngx_memcmp(other[i].id.data, dep->id.data, dep->id.len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate deployment \"%V\", first defined "
-                               "in %s:%ui",
-                               &dep->id, other[i].file, other[i].line);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    pattern = model->patterns.elts;
-
-    for (i = 0; i < model->patterns.nelts; i++) {
-        if (ngx_http_llm_model_templates(cf, dep, pattern[i])
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_llm_model_deployment_param(ngx_conf_t *cf,
-    ngx_http_llm_deployment_t *dep, ngx_str_t *param)
-{
-    ngx_int_t  n;
-
-    if (ngx_strcmp(param->data, "down") == 0) {
-
-        if (dep->down) {
-            goto duplicate;
-        }
-
-        dep->down = 1;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(param->data, "weight=", 7) == 0) {
-
-        if (dep->weight != NGX_CONF_UNSET) {
-            goto duplicate;
-        }
-
-        n = ngx_atoi(param->data + 7, param->len - 7);
-        if (n < 1 || n > NGX_HTTP_LLM_MAX_WEIGHT) {
-            goto invalid;
-        }
-
-        dep->weight = n;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(param->data, "tier=", 5) == 0) {
-
-        if (dep->tier != NGX_CONF_UNSET_UINT) {
-            goto duplicate;
-        }
-
-        n = ngx_atoi(param->data + 5, param->len - 5);
-        if (n == NGX_ERROR || n > NGX_HTTP_LLM_MAX_TIER) {
-            goto invalid;
-        }
-
-        dep->tier = n;
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_strncmp(param->data, "as=", 3) == 0) {
-
-        if (dep->as.data) {
-            goto duplicate;
-        }
-
-        dep->as.data = param->data + 3;
-        dep->as.len = param->len - 3;
-
-        if (dep->as.len == 0) {
-            goto invalid;
-        }
-
-        return NGX_CONF_OK;
-    }
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       param);
-    return NGX_CONF_ERROR;
-
-duplicate:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate parameter \"%V\"",
-                       param);
-    return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_llm_model_templates(ngx_conf_t *cf, ngx_http_llm_deployment_t *dep,
-    ngx_http_llm_pattern_t *pattern)
-{
-    if (ngx_http_llm_template_check(cf, &dep->name, pattern) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_llm_template_check(cf, &dep->as, pattern);
 }
 
 
@@ -928,25 +717,6 @@ ngx_http_llm_model_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 
 
 static ngx_int_t
-ngx_http_llm_deployment_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
-    ngx_http_llm_deployment_t *dep)
-{
-    dep->provider = ngx_http_llm_provider_find(cf, &dep->provider_name);
-
-    if (dep->provider == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "unknown provider \"%V\" in %s:%ui",
-                      &dep->provider_name, dep->file, dep->line);
-        return NGX_ERROR;
-    }
-
-    dep->health = lmcf->ndeployments++;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_llm_fallback_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     ngx_http_llm_model_t *model, ngx_http_llm_fallback_t *fallback)
 {
@@ -987,102 +757,4 @@ ngx_http_llm_fallback_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     }
 
     return NGX_OK;
-}
-
-
-/* the arguments of a directive as a mask */
-
-char *
-ngx_http_llm_fail_masks(ngx_conf_t *cf, ngx_uint_t *mask)
-{
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    *mask = 0;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_http_llm_fail_mask(cf, &value[i], mask) != NGX_CONF_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if ((*mask & NGX_HTTP_LLM_NEXT_OFF) && *mask != NGX_HTTP_LLM_NEXT_OFF) {
-        return "has both \"off\" and classes";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_llm_fail_mask(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t *mask)
-{
-    size_t                len;
-    u_char               *p, *last, *start;
-    ngx_http_llm_fail_t  *fail;
-
-    p = word->data;
-    last = p + word->len;
-
-    for ( ;; ) {
-        start = p;
-
-        while (p < last && *p != ',') {
-            p++;
-        }
-
-        len = p - start;
-
-        if (len == 3 && ngx_strncmp(start, "off", 3) == 0) {
-            *mask |= NGX_HTTP_LLM_NEXT_OFF;
-
-        } else {
-
-            for (fail = ngx_http_llm_fails; fail->name.len; fail++) {
-                if (fail->name.len == len
-                    && ngx_strncmp(fail->name.data, start, len) == 0)
-                {
-                    break;
-                }
-            }
-
-            if (fail->name.len == 0) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "unknown class of failures \"%*s\"",
-                                   len, start);
-                return NGX_CONF_ERROR;
-            }
-
-            *mask |= fail->mask;
-        }
-
-        if (p == last) {
-            return NGX_CONF_OK;
-        }
-
-        p++;
-    }
-}
-
-
-/* "" for no failure */
-
-ngx_str_t *
-ngx_http_llm_fail_name(ngx_uint_t fail)
-{
-    ngx_http_llm_fail_t  *f;
-
-    if (fail == NGX_LLM_FAIL_REQUEST) {
-        return &ngx_http_llm_fail_request;
-    }
-
-    for (f = ngx_http_llm_fails; f->name.len; f++) {
-        if (f->mask & fail) {
-            return &f->name;
-        }
-    }
-
-    return &ngx_http_llm_fail_none;
 }

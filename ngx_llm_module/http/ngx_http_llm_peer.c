@@ -16,6 +16,8 @@ static void ngx_http_llm_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
 static void ngx_http_llm_notify_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t type);
+static ngx_int_t ngx_http_llm_take_attempt(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
 static ngx_int_t ngx_http_llm_next_attempt(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 static ngx_int_t ngx_http_llm_init_inner(ngx_http_request_t *r,
@@ -67,6 +69,18 @@ ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data)
                 return NGX_ERROR;
             }
 
+            if (ctx->stale) {
+                ctx->stale = 0;
+
+                /* its server was not tried, though the balancer thinks so */
+
+                rc = ngx_http_llm_init_inner(r, ctx->attempt);
+
+                if (rc != NGX_OK) {
+                    return NGX_ERROR;
+                }
+            }
+
         } else {
             rc = ngx_http_llm_next_attempt(r, ctx);
 
@@ -111,10 +125,26 @@ ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data)
 }
 
 
-/* NGX_OK: ctx->attempt is ready to ask its own balancer */
+/*
+ * Before the upstream begins, so that a request that no deployment can take
+ * never gets there.  NGX_OK, NGX_BUSY: there is none, NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_http_llm_first_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_llm_take_attempt(r, ctx);
+
+    ctx->ready = (rc == NGX_OK);
+
+    return rc;
+}
+
 
 static ngx_int_t
-ngx_http_llm_next_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+ngx_http_llm_take_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_http_llm_deployment_t  *dep;
@@ -130,13 +160,36 @@ ngx_http_llm_next_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
         rc = ngx_http_llm_attempt_create(r, ctx, dep);
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        if (rc != NGX_DECLINED) {
+            return rc;
         }
 
-        if (rc == NGX_DECLINED) {
-            continue;
+        /* passed over, which is no attempt */
+
+        ctx->attempts--;
+        ctx->stage.tried--;
+    }
+}
+
+
+/* NGX_OK: ctx->attempt is ready to ask its own balancer */
+
+static ngx_int_t
+ngx_http_llm_next_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+
+        if (!ctx->ready) {
+            rc = ngx_http_llm_take_attempt(r, ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
+
+        ctx->ready = 0;
 
         rc = ngx_http_llm_init_inner(r, ctx->attempt);
 
@@ -287,6 +340,7 @@ ngx_http_llm_free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         /* an idle connection that had died; the core adds the try */
 
         ctx->again = 1;
+        ctx->stale = 1;
         return;
     }
 

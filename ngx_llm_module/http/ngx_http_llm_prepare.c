@@ -131,7 +131,6 @@ ngx_http_llm_prepare_cleanup(void *data)
 static void
 ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx)
 {
-    ngx_int_t            rc;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
@@ -140,14 +139,7 @@ ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx)
 
     ngx_http_llm_prepare_cleanup(ctx);
 
-    rc = ngx_http_llm_upstream_create(r, ctx);
-
-    if (rc == NGX_OK) {
-        ngx_http_upstream_init(r);
-
-    } else {
-        ngx_http_finalize_request(r, rc);
-    }
+    ngx_http_llm_start(r, ctx);
 
     ngx_http_run_posted_requests(c);
 }

@@ -642,6 +642,7 @@ ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     u = r->upstream;
 
     ngx_http_llm_clock_stop(ctx);
+    ngx_http_llm_answer_stop(ctx);
 
     if (ctx->finalized) {
         return;

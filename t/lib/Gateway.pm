@@ -7,7 +7,8 @@ package Gateway;
 #     --- provider_a    more statements of that provider
 #     --- model         statements of llm_model m; default: a, then b
 #     --- http          more of http {}
-#     --- location      more of the location
+#     --- location      more of the location; default: no keys
+#     --- buffer        client_body_buffer_size
 #     --- do            Perl code that asks and looks at what came of it
 #     --- errors        nginx itself logs errors here
 #
@@ -130,16 +131,17 @@ sub prepare {
 
     $model .= ' cooldown off;' if $model !~ /\bcooldown\b/;
 
-    my $location = "llm_gateway; "
-                   . ($block->location || "llm_auth off;");
+    my $location = $block->location || "llm_auth off;";
+
+    $location .= " client_max_body_size 64m;"
+        if $location !~ /client_max_body_size/;
+    $location .= " client_body_buffer_size " . ($block->buffer || "1m") . ";";
+    $location .= " llm_gateway;";
 
     my $unix = "$dir/" . ++$nth . ".sock";
 
     $http .= "    llm_model m { $model }\n"
              . ($block->http || '') . <<"_EOC_";
-
-    client_max_body_size 64m;
-    client_body_buffer_size @{[$block->buffer || '1m']};
 
     log_format llm '\$status|\$request_completion|\$llm_provider'
                    '|\$llm_attempts|\$llm_model|\$llm_upstream_model'
@@ -242,8 +244,9 @@ sub send_request {
         %{$opt{headers} || {}},
     );
 
-    $header{'Content-Length'} = length $body if defined $body
-                                 && !exists $header{'Transfer-Encoding'};
+    $header{'Content-Length'} = length $body
+        if defined $body && !exists $header{'Content-Length'}
+           && !exists $header{'Transfer-Encoding'};
 
     my $head = "$method $path HTTP/1." . (defined $opt{minor} ? $opt{minor}
                                                               : 1)
@@ -431,7 +434,7 @@ sub content_of {
 
     my $text = '';
 
-    while ($res->{body} =~ /"content":"((?:[^"\\]|\\.)*)"/g) {
+    while ($res->{body} =~ /"content":"([^"\\]*+(?:\\.[^"\\]*+)*+)"/g) {
         $text .= $1;
     }
 

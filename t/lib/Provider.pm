@@ -103,7 +103,7 @@ sub play {
     }
 
     open my $fh, '>', "$self->{dir}/new" or die "cannot write: $!";
-    print {$fh} $script;
+    print {$fh} '#', ++$self->{epoch}, "\n", $script;
     close $fh;
 
     rename "$self->{dir}/new", "$self->{dir}/script" or die "rename: $!";
@@ -115,7 +115,9 @@ sub play {
 sub seen {
     my ($self) = @_;
 
-    return grep { defined $_->{head} } $self->events;
+    my @seen = grep { defined $_->{head} } $self->events;
+
+    return @seen;
 }
 
 
@@ -131,10 +133,10 @@ sub connections {
 sub events {
     my ($self) = @_;
 
-    open my $fh, '<', "$self->{dir}/log" or return ();
-    binmode $fh;
-
     my @event;
+
+    open my $fh, '<', "$self->{dir}/log" or return @event;
+    binmode $fh;
 
     while (my $line = <$fh>) {
         my ($what, $connection, $len) = split ' ', $line;
@@ -204,6 +206,17 @@ sub serve {
 sub note {
     my ($self, $what, $data) = @_;
 
+    # what was said under another script is of no interest any more
+
+    my ($epoch) = $self->script =~ /^#(\d+)/;
+
+    if ($what eq 'accept' || $what eq 'request') {
+        $self->{epoch} = $epoch;
+
+    } elsif ($self->{epoch} != $epoch) {
+        return;
+    }
+
     open my $fh, '>>', "$self->{dir}/log" or return;
     binmode $fh;
 
@@ -258,16 +271,23 @@ sub connection {
 }
 
 
+sub script {
+    my ($self) = @_;
+
+    open my $fh, '<', "$self->{dir}/script" or die "no script: $!";
+    my $text = do { local $/; <$fh> };
+    close $fh;
+
+    return $text;
+}
+
+
 # the lines of the answer that comes next
 
 sub answer {
     my ($self, $take) = @_;
 
-    open my $fh, '<', "$self->{dir}/script" or return;
-    my $text = do { local $/; <$fh> };
-    close $fh;
-
-    my @answer = split /^==\n/m, $text;
+    my @answer = split /^==\n/m, $self->script;
 
     open my $count, '+>>', "$self->{dir}/count" or return;
     flock $count, LOCK_EX;

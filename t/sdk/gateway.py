@@ -6,8 +6,6 @@ import socket
 import subprocess
 import time
 
-import mock_provider
-
 
 KEY = "sk-client-all"
 NARROW = "sk-client-narrow"
@@ -219,12 +217,3 @@ class Gateway:
                 self.process.wait()
 
         self.process.stderr.close()
-
-
-def before_providers(prefix, provider):
-    """The gateway of the suite, before both stand-ins."""
-
-    return Gateway(prefix, ports={"closed": free_port(), **provider.ports},
-                   env={"SDK_TEST_OPENAI_KEY": mock_provider.KEYS["openai"],
-                        "SDK_TEST_ANTHROPIC_KEY":
-                            mock_provider.KEYS["anthropic"]})

@@ -49,6 +49,16 @@ def node(gate, provider, only):
     return [r for r in results if r[0] != "node end"]
 
 
+def before(provider):
+    """The gateway of the suite, before both stand-ins."""
+
+    return gateway.Gateway(
+        os.path.join(os.environ["BUILD"], "sdk", "nginx"),
+        ports={"closed": gateway.free_port(), **provider.ports},
+        env={"SDK_TEST_OPENAI_KEY": mock_provider.KEYS["openai"],
+             "SDK_TEST_ANTHROPIC_KEY": mock_provider.KEYS["anthropic"]})
+
+
 def main():
     only = sys.argv[1] if len(sys.argv) > 1 else None
     judges = specs.Specs()
@@ -59,8 +69,7 @@ def main():
 
     provider = mock_provider.Provider(judges)
     provider.witness = witness.judge
-    gate = gateway.before_providers(os.path.join(os.environ["BUILD"], "sdk",
-                                                 "nginx"), provider)
+    gate = before(provider)
     all = harness.Suite(gate, provider, judges)
 
     try:
