@@ -436,3 +436,35 @@ is("$res->{status} $res->{headers}{'x-llm-model'}", '200 p-y', "llm_route");
 $res = ask(chat(model => '"none"'), headers => { 'X-Route' => 'p-y' });
 is("$res->{status} $res->{headers}{'x-llm-model'}", '200 p-y',
    "whatever was asked");
+
+
+
+=== TEST 22: a refusal counts by its status, however its body ends
+--- errors
+--- model: deployment a x;
+--- do
+for my $case (
+    ['429 Slow', '429 rate_limit_error provider_rate_limit'],
+    ['503 Busy', '503 server_error overloaded'],
+    ['401 Key', '502 server_error provider_auth'],
+    ['400 Bad', '400 invalid_request_error null'],
+    ['404 None', '404 invalid_request_error model_not_found'],
+) {
+    my ($status, $error) = @$case;
+    my $head = "raw HTTP/1.1 $status" . '\r\nRetry-After: 3\r\n';
+
+    for my $rest ('\r\nslow' . "\ncut", '\r\n' . "\ncut",
+                  'Content-Length: 99\r\n\r\n{"x":' . "\ncut",
+                  'Transfer-Encoding: chunked\r\n\r\n5\r\nslow' . "\ncut")
+    {
+        provider('a')->play("$head$rest");
+
+        my $res = ask(chat());
+        my ($name) = $rest =~ /(.{0,30})/;
+
+        is(error_of($res), $error, "$status $name");
+        is((scalar provider('a')->seen), 1, "once");
+        is($res->{headers}{'retry-after'}, 3, "retry-after")
+            if $status =~ /^(429|503)/;
+    }
+}

@@ -20,8 +20,10 @@ my $module = defined $ENV{TEST_NGINX_LOAD_MODULES}
              ? $ENV{TEST_NGINX_LOAD_MODULES}
              : "$root/build/ngx_http_llm_module.so";
 my $http_dir = "$root/ngx_llm_module/http";
-my $tmp = tempdir(CLEANUP => 1);
+my $tmp = tempdir(CLEANUP => !$ENV{LLM_TEST_KEEP});
 my $runs = 0;
+my $server;
+my @held;
 
 chmod 0755, $tmp;
 
@@ -52,7 +54,6 @@ sub free_port {
                                   Proto => 'tcp') or die "listen: $!\n";
     my $port = $s->sockport;
 
-    our @held;
     push @held, $s;
 
     return $port;
@@ -158,6 +159,7 @@ sub mocks {
              . " location / { llm_mock openai $says; } }\n";
 
     $text .= "server { listen 127.0.0.1:8443 ssl;\n"
+             . "ssl_protocols TLSv1.2 TLSv1.3;\n"
              . "ssl_certificate $root/t/fixtures/tls/server.crt;\n"
              . "ssl_certificate_key $root/t/fixtures/tls/server.key;\n"
              . "ssl_client_certificate $root/t/fixtures/tls/ca.crt;\n"
@@ -175,7 +177,12 @@ sub whole {
                            qw(client_body proxy fastcgi uwsgi scgi);
     my $module_line = $module eq '' ? '' : "load_module $module;";
 
-    my $more = ($opt{http} || '') . "\n" . mocks(%{$opt{mock} || {}});
+    # servers that the example has itself
+
+    my %own = map { $_ => 1 } $text =~ /listen\s+127\.0\.0\.1:(\d+)/g;
+    my $more = join "\n",
+               grep { !/listen 127\.0\.0\.1:(\d+)/ || !$own{$1} }
+                    statements(mocks(%{$opt{mock} || {}}));
 
     if ($text =~ /^http \{/m) {
         my $all = $text;
@@ -183,14 +190,6 @@ sub whole {
         $all =~ s/^load_module .*ngx_http_llm_module\.so;/$module_line/m
             or die "no load_module\n";
         $all =~ s/^worker_processes .*//m;
-
-        # servers that the example has itself
-
-        my %own = map { $_ => 1 } $all =~ /listen\s+127\.0\.0\.1:(\d+)/g;
-
-        $more = join "\n",
-                grep { !/listen 127\.0\.0\.1:(\d+)/ || !$own{$1} }
-                     statements($more);
 
         $all =~ s/^http \{/http {\n$paths/m;
         $all =~ s/\}\s*$/$more\n}\n/s;
@@ -200,7 +199,6 @@ sub whole {
 
     my (@http, @location) = ();
     my $code = without_comments($text);
-    my $both = $code . ($opt{http} || '');
 
     for my $one (statements($text)) {
         if (without_comments($one) =~ /^\s*(location|limit_req)\b/) {
@@ -215,25 +213,25 @@ sub whole {
 
     my @add = ();
 
-    if ($both !~ /llm_key|llm_auth/) {
+    if ($code !~ /(?<!\$)llm_key|llm_auth/) {
         push @add, 'llm_auth off;';
     }
 
-    if ($both !~ /client_max_body_size/) {
+    if ($code !~ /client_max_body_size/) {
         push @add, 'client_max_body_size 64m;';
         push @add, 'client_body_buffer_size 1m;';
     }
 
-    my %provider = map { $_ => 1 } $both =~ /llm_provider\s+(\S+)/g;
+    my %provider = map { $_ => 1 } $code =~ /llm_provider\s+(\S+)/g;
 
-    if ($both !~ /llm_model\s/) {
-        my ($name) = $both =~ /llm_provider\s+(\S+)/;
+    if ($code !~ /llm_model\s/) {
+        my ($name) = $code =~ /llm_provider\s+(\S+)/;
 
         $name = 'openai' if !defined $name;
         push @add, "llm_model gpt-4o { deployment $name gpt-4o; }";
     }
 
-    for my $name ("$both @add" =~ /deployment\s+(\S+)/g) {
+    for my $name ("$code @add" =~ /deployment\s+(\S+)/g) {
         next if $provider{$name}++;
 
         push @add, $name eq 'anthropic'
@@ -242,9 +240,9 @@ sub whole {
               . ' url http://127.0.0.1:8081/v1; }';
     }
 
-    my %model = map { $_ => 1 } "$both @add" =~ /llm_model\s+(\S+)/g;
+    my %model = map { $_ => 1 } "$code @add" =~ /llm_model\s+(\S+)/g;
 
-    while ($both =~ /fallback\s+(?:on=\S+\s+)?([^;]+);/g) {
+    while ($code =~ /fallback\s+(?:on=\S+\s+)?([^;]+);/g) {
         for my $name (split ' ', $1) {
             next if $model{$name}++;
             push @add, "llm_model $name { deployment other $name; }";
@@ -255,7 +253,7 @@ sub whole {
         }
     }
 
-    if ($code !~ /\bserver\s*\{[^{}]*location/) {
+    if ($code !~ /\bserver\s*\{[^{}]*location[^{}]*\{[^{}]*llm_gateway/) {
         push @location, 'location / { llm_gateway; }'
             if !grep { /location\s+\/v?1?\/?\s*\{[^}]*llm_gateway/ } @location;
 
@@ -330,7 +328,6 @@ my @global = ('-g', 'daemon off; master_process off; pid nginx.pid; '
 sub refused_by_nginx {
     my ($dir) = @_;
 
-    our @held;
     @held = ();
 
     my $pid = open my $out, '-|';
@@ -361,7 +358,6 @@ sub start {
     my ($text, %opt) = @_;
     my $dir = prepare($text, %opt);
 
-    our @held;
     @held = ();
 
     my $pid = fork;
@@ -488,12 +484,22 @@ sub failed_as {
 
 # --- what the sources have -------------------------------------------------
 
+# a subject's files, however many they are
+
+sub sources {
+    my ($name) = @_;
+
+    return join '', map { slurp($_) }
+                    glob "$http_dir/ngx_http_llm_$name*.c";
+}
+
+
 # { "llm_zone" => "http", "llm_provider/key" => "llm_provider", ... }
 
 sub commands {
     my %all;
 
-    my $text = slurp("$http_dir/ngx_http_llm_module.c");
+    my $text = sources('module');
 
     while ($text =~ /\{ ngx_string\("(\w+)"\),\s*([A-Z0-9_|\s]+),/g) {
         my ($name, $flags) = ($1, $2);
@@ -506,7 +512,7 @@ sub commands {
     }
 
     for my $block (qw(provider model key)) {
-        $text = slurp("$http_dir/ngx_http_llm_$block.c");
+        $text = sources($block);
 
         while ($text =~ /\{ ngx_string\("(\w+)"\),\s*NGX_CONF_/g) {
             $all{"llm_$block/$1"} = "llm_$block";
@@ -604,12 +610,674 @@ sub try {
 }
 
 
-sub chunks {
-    my ($text, @parts) = @_;
+my $secret = 'secret-of-';      # what localise() writes into files
 
-    return join "\n", @parts;
+
+try('llm_zone', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_zone: serves');
+});
+
+try('llm_provider', run => sub {
+    answered(ask('gpt-4o'),
+             qr{uri=/v1/chat/completions model=gpt-4o key= },
+             'llm_provider: reached without a key');
+});
+
+try('llm_provider/preset', run => sub {
+    answered(ask('gpt-4o'), qr/key=Bearer ${secret}OPENAI_SECOND_KEY /,
+             'preset: its dialect, another key');
+});
+
+try('llm_provider/dialect', run => sub {
+    answered(ask('gpt-4o'),
+             qr{uri=/v1/messages .* key=${secret}ANTHROPIC_API_KEY },
+             'dialect: translated');
+});
+
+try('llm_provider/url', run => sub {
+    answered(ask('gpt-4o'), qr{uri=/v1/chat/completions .* host=llama },
+             'url: an upstream block');
+    answered(ask('llama-unix'),
+             qr{uri=/v1/chat/completions .* host=localhost },
+             'url: a socket');
+});
+
+try('llm_provider/key', run => sub {
+    my %seen = map { (ask('gpt-4o')->{says} =~ /key=Bearer (\S+)/) => 1 }
+               1 .. 4;
+
+    is(join(' ', sort keys %seen),
+       "${secret}OPENAI_SECOND_KEY ${secret}openai.key", 'key: take turns');
+});
+
+try('llm_provider/header', run => sub {
+    answered(ask('gpt-4o'), qr/ team=search and ads /, 'header: is sent');
+    answered(ask('gpt-4o', headers => { 'X-Team' => 'mine' }),
+             qr/ team=search and ads /, 'header: none of the client');
+});
+
+try('llm_provider/api_version', run => sub {
+    answered(ask('gpt-4o'), qr/ version=2023-01-01 /, 'api_version: is sent');
+});
+
+try('llm_provider/drop_params', run => sub {
+    my $res = ask('gpt-4o', body => { n => 2, seed => 7, top_p => 1 });
+
+    answered($res, qr/model=gpt-4o/, 'drop_params: n is dropped');
+    is($res->{headers}{'x-llm-dropped-params'}, 'n, seed',
+       'drop_params: and named, next to a hint');
+
+    failed_as(ask('gpt-4o', body => { modalities => ['audio'] }),
+              '400 invalid_request_error unsupported_parameter',
+              'drop_params: others are refused');
+});
+
+try('llm_provider/connect_timeout', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'connect_timeout: serves');
+});
+
+try('llm_provider/first_token_timeout',
+    mock => { 8081 => 'openai fail=hang after=1 pings=2' },
+    run => \&first_token);
+
+try('llm_provider/read_timeout', mock => { 8081 => 'openai fail=hang' },
+    run => sub {
+        clock_expired('read_timeout', body => { stream => JSON::PP::true });
+    });
+
+try('llm_provider/total_timeout', mock => { 8081 => 'openai delay=5s' },
+    run => sub { clock_expired('total_timeout') });
+
+try('llm_provider/keepalive', run => sub {
+    ask('gpt-4o');
+    answered(ask('gpt-4o'), qr/ nth=1$/, 'keepalive: off');
+});
+
+for my $name (qw(verify trusted_certificate verify_depth name server_name
+                 protocols ciphers))
+{
+    try("llm_provider/ssl_$name", run => sub {
+        answered(ask('gpt-4o'), qr/model=gpt-4o .*client= /,
+                 "ssl_$name: connects");
+    });
+}
+
+for my $name (qw(certificate certificate_key)) {
+    try("llm_provider/ssl_$name", run => sub {
+        answered(ask('gpt-4o'), qr/client=CN=client /,
+                 "ssl_$name: proves itself");
+    });
+}
+
+try('llm_model', run => sub {
+    answered(ask('claude-opus-4-5'), qr/model=claude-opus-4-5 /,
+             'llm_model: a pattern');
+    failed_as(ask('gpt-4o'), '404 invalid_request_error model_not_found',
+              'llm_model: another name');
+});
+
+try('llm_model/deployment', run => sub {
+    my %n;
+
+    for (1 .. 8) {
+        $n{ask('gpt-4o')->{headers}{'x-llm-provider'}}++;
+    }
+
+    is_deeply(\%n, { openai => 6, reserve => 2 }, 'deployment: weights');
+    answered(ask('fast/tiny'), qr/model=tiny /, 'deployment: a capture');
+});
+
+try('llm_model/fallback',
+    mock => { 8081 => 'openai status=400 code=context_length_exceeded' },
+    run => sub {
+        my $res = ask('gpt-4o');
+
+        answered($res, qr/model=claude-sonnet /, 'fallback: by its class');
+        is($res->{headers}{'x-llm-model'}, 'claude-sonnet',
+           'fallback: and named');
+    });
+
+try('llm_model/route', run => sub {
+    my $tool = { type => 'function', function => { name => 'f' } };
+
+    answered(ask('auto'), qr/model=tiny /, 'route: without tools');
+    answered(ask('auto', body => { tools => [$tool] }), qr/model=gpt-4o /,
+             'route: with tools');
+});
+
+try('llm_model/alias', run => sub {
+    answered(ask('gpt-4-turbo'), qr/model=gpt-4o /, 'alias: serves');
+});
+
+try('llm_model/list', run => sub {
+    is(join(' ', map { $_->{id} } @{get('/v1/models')->{json}{data}}),
+       'claude-opus-4-5 claude-haiku-4-5', 'list: is shown');
+});
+
+try('llm_model/tries', mock => { 8081 => 'openai status=500' }, run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 2, 'tries: no more');
+});
+
+try('llm_model/next', mock => { 8081 => 'openai status=500' }, run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 1,
+       'next: another class ends it');
+});
+
+try('llm_model/cooldown', mock => { 8081 => 'openai status=500' },
+    run => sub {
+        is(join(' ', map { ask('gpt-4o')->{headers}{'x-llm-attempts'} }
+                     1 .. 3), '2 2 1', 'cooldown: out after two failures');
+    });
+
+try('llm_model/max_tokens', run => sub {
+    answered(ask('claude-sonnet'), qr/model=claude-sonnet-4-5 /,
+             'max_tokens: serves');
+});
+
+try('llm_model/connect_timeout', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'connect_timeout: serves');
+});
+
+try('llm_model/first_token_timeout',
+    mock => { 8081 => 'openai fail=hang after=1 pings=2' },
+    run => \&first_token);
+
+try('llm_model/read_timeout', mock => { 8081 => 'openai fail=hang' },
+    run => sub {
+        clock_expired('read_timeout', body => { stream => JSON::PP::true });
+    });
+
+try('llm_model/total_timeout', mock => { 8081 => 'openai delay=5s' },
+    run => sub { clock_expired('total_timeout') });
+
+try('llm_model/drop_params', run => sub {
+    is(ask('claude-sonnet', body => { n => 2 })
+       ->{headers}{'x-llm-dropped-params'}, 'n', 'drop_params: of a model');
+});
+
+try('llm_key', run => sub {
+    answered(ask('gpt-4o', key => "${secret}keys/alice"), qr/./,
+             'llm_key: served');
+    answered(ask('gpt-4o', headers => { 'x-api-key' => "${secret}keys/alice" }),
+             qr/./, 'llm_key: in another header');
+    failed_as(ask('gpt-4o', key => 'x'),
+              '401 authentication_error invalid_api_key', 'llm_key: unknown');
+});
+
+try('llm_key/secret', run => sub {
+    answered(ask('gpt-4o', key => 'sk-alice-1'), qr/./, 'secret: the old');
+    answered(ask('gpt-4o', key => "${secret}ALICE_NEW_KEY"), qr/./,
+             'secret: the new');
+});
+
+try('llm_key/models', run => sub {
+    my %key = (key => "${secret}keys/alice");
+
+    answered(ask('local-small', %key), qr/./, 'models: may');
+    failed_as(ask('gpt-4o', %key), '403 permission_error model_not_allowed',
+              'models: may not');
+});
+
+try('llm_gateway', run => sub {
+    answered(ask('gpt-4o', path => '/ai/v1/chat/completions'), qr/./,
+             'llm_gateway: prefix');
+    answered(ask('gpt-4o', path => '/ai/chat/completions'), qr/./,
+             'llm_gateway: without /v1');
+    is(get('/ai/v1/models/gpt-4o')->{json}{id}, 'gpt-4o',
+       'llm_gateway: one model');
+});
+
+try('llm_auth', run => sub {
+    my %user = (headers => { Authorization => 'Basic dXNlci03OnB3' });
+
+    answered(ask('gpt-4o', %user), qr/./, 'llm_auth: proved');
+    is(ask('gpt-4o')->{status}, 401, 'llm_auth: not proved');
+});
+
+try('llm_models', run => sub {
+    answered(ask('local-small'), qr/./, 'llm_models: served');
+    failed_as(ask('gpt-4o'), '403 permission_error model_not_allowed',
+              'llm_models: not served here');
+});
+
+try('llm_route', run => sub {
+    my $fast = [{ role => 'user', content => '/fast Hello!' }];
+
+    answered(ask('gpt-4o', body => { messages => $fast }), qr/model=tiny /,
+             'llm_route: by the last message');
+    answered(ask('gpt-4o'), qr/model=gpt-4o /, 'llm_route: empty');
+});
+
+try('llm_user', run => sub {
+    my ($s) = @_;
+
+    ask('gpt-4o', headers => { 'X-End-User' => 'eve' },
+        body => { user => 'bob' });
+    is(wait_log($s, 'user.log', qr/\n/), "eve\n", 'llm_user: is logged');
+});
+
+try('llm_tries', mock => { 8081 => 'openai status=500' }, run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 1, 'llm_tries: no more');
+});
+
+try('llm_next', mock => { 8081 => 'openai status=500' }, run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 1,
+       'llm_next: another class ends it');
+});
+
+try('llm_next_timeout', mock => { 8081 => 'openai status=500 delay=300ms' },
+    run => sub {
+        is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 1,
+           'llm_next_timeout: too late for another one');
+    });
+
+try('llm_ignore_client_abort',
+    mock => { 8081 => 'openai "text=one two three four five" delay=300ms' },
+    run => sub {
+        my ($s) = @_;
+        my $body = encode_json({
+            model => 'gpt-4o',
+            messages => [{ role => 'user', content => 'Hello!' }] });
+        my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                           PeerPort => $port{8080});
+
+        print {$socket} "POST /v1/chat/completions HTTP/1.1\r\n"
+                        . "Host: x\r\nContent-Length: " . length($body)
+                        . "\r\n\r\n$body";
+        sleep 0.1;
+        close $socket;
+
+        is(wait_log($s, 'tokens.log', qr/\n/), "5\n",
+           'llm_ignore_client_abort: the usage is known');
+    });
+
+try('llm_mock', run => sub {
+    answered(ask('gpt-4o'), qr/^from the stand-in$/, 'llm_mock: answers');
+});
+
+
+sub first_token {
+    my $res = ask('gpt-4o', body => { stream => JSON::PP::true });
+
+    is($res->{headers}{'x-llm-attempts'}, 2,
+       'first_token_timeout: the next one serves');
+    like($res->{content}, qr/model=spare|"spare/, 'first_token_timeout: whole');
 }
 
 
-require "$root/t/lib/docs.pl" if 0;
+sub clock_expired {
+    my ($name, %opt) = @_;
+    my $res = ask('gpt-4o', %opt);
 
+    like($res->{content}, qr/provider_timeout/, "$name: is told");
+    like(error_log($server), qr/\Q$name\E expired/,
+         "$name: and logged");
+}
+
+
+for my $block (grep { $_->{lang} eq 'nginx' } blocks_of($text)) {
+    my $name = $block->{h3} ? "$block->{h2}/$block->{h3}" : $block->{h2};
+    my $opt = delete $try{$name};
+
+    next if $name eq 'Names' || $name eq 'Failures';
+
+    if (!ok($opt, "directives.md:$block->{line}: an example of $name that "
+                  . "is tried"))
+    {
+        next;
+    }
+
+    like(without_comments($block->{text}), qr/\b\Q@{[$name =~ m{(\w+)$}]}\E\b/,
+         "$name: the example has it");
+
+    $server = start($block->{text}, %$opt);
+
+    ok($server->{pid}, "$name: it starts");
+    $opt->{run}->($server) if $server->{pid};
+    unlike(error_log($server), qr/\[(alert|crit|emerg)\]/,
+           "$name: nothing bad is logged");
+    stop($server);
+}
+
+is(join(' ', sort keys %try), '', 'all that is tried has an example');
+
+
+# --- quickstart.md ---------------------------------------------------------
+
+my @quick = blocks_of($page{'docs/quickstart.md'});
+my ($gateway) = grep { $_->{lang} eq 'nginx' && $_->{text} =~ /demo-a/ }
+                @quick;
+
+$server = start($gateway->{text});
+
+my $key_file = "$server->{dir}/llm/keys/alice";
+my $key = '';
+
+for my $i (0 .. $#quick) {
+    next if $quick[$i]{lang} ne 'sh' || $quick[$i]{text} !~ /curl/;
+
+    my $code = $quick[$i]{text};
+    my $name = "quickstart.md:$quick[$i]{line}";
+
+    $key = $1 if $code =~ s/^(KEY=.*\n)//m;
+
+    my $said = shell(localise("$key$code", $server->{dir}));
+    my $next = $quick[$i + 1];
+
+    if ($next && $next->{lang} eq 'text') {
+        is($said, $next->{text}, "$name: says what the page says")
+            if $next->{text} =~ /^\{/ ? chomp($next->{text}) : 1;
+
+    } elsif ($next && $next->{lang} eq 'json') {
+        is_deeply(decode_json($said)->{choices}[0]{message}{content},
+                  decode_json($next->{text})->{message}{content},
+                  "$name: says what the page says");
+
+    } else {
+        like($said, qr/"content":"Hello".*"content":" from".*\[DONE\]/s,
+             "$name: a stream");
+    }
+}
+
+stop($server);
+
+
+sub shell {
+    my ($code) = @_;
+
+    my $pid = open my $out, '-|';
+
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec 'sh', '-c', $code;
+        die "exec: $!\n";
+    }
+
+    local $/;
+    my $said = <$out>;
+    close $out;
+
+    $said =~ s/\r//g;
+
+    return $said;
+}
+
+
+# --- variables.md ----------------------------------------------------------
+
+my $variables = $page{'docs/variables.md'};
+my %example = $variables =~ /^\| `\$(\w+)` \| (?:`([^`]*)` )?\|/mg;
+my $source = sources('variables');
+
+is(join(' ', sort keys %example),
+   join(' ', sort $source =~ /ngx_string\("(llm_\w+)"\)/g),
+   'variables.md: all variables, and no others');
+
+my ($request) = grep { $_->{lang} eq 'json' } blocks_of($variables);
+my ($conf) = grep { $_->{lang} eq 'nginx' } blocks_of($variables);
+my $all = join ',', map { qq("$_":"\$$_") } sort keys %example;
+my $with = $conf->{text};
+
+$with =~ s/(access_log .*;)/$1 access_log \/var\/log\/nginx\/all.log all;/;
+$with .= "log_format all escape=json '{$all}';\n";
+
+$server = start($with, mock => { 8081 => 'openai "text=Hello there."'
+                                 . ' prompt_tokens=12 cached_tokens=8'
+                                 . ' delay=20ms' });
+
+my $res = get('/v1/chat/completions', method => 'POST',
+              key => "${secret}keys/alice", content => $request->{text},
+              headers => { 'X-Request-Id' => 'my-1' });
+
+answered($res, qr/Hello there/, 'variables.md: the request');
+is(join(' ', map { $res->{headers}{$_} || '-' }
+             qw(x-request-id x-llm-model x-llm-provider x-llm-attempts)),
+   'my-1 gpt-4o openai 1', 'variables.md: response headers');
+
+my $got = decode_json(wait_log($server, 'all.log', qr/\n/));
+
+for my $name (sort keys %example) {
+    my $want = defined $example{$name} ? $example{$name} : '';
+
+    $want =~ s/\\n/\n/g;
+
+    if ($name eq 'llm_ttft') {
+        like($got->{$name}, qr/^\d+\.\d{3}$/, "variables.md: \$$name");
+
+    } else {
+        is($got->{$name}, $want, "variables.md: \$$name");
+    }
+}
+
+ok(eval { decode_json(wait_log($server, 'llm.log', qr/\n/)) },
+   'variables.md: the log is JSON');
+
+stop($server);
+
+
+# --- errors.md -------------------------------------------------------------
+
+my $errors = $page{'docs/errors.md'};
+my %own = map { ($_ => 1) }
+          map { s/`//g; s/\s*\|\s*/ /g; s/^ | $//g; $_ }
+          $errors =~ /^(\| \d{3} \| `\w+` \| `\w+` \|)/mg;
+
+$server = start(<<'_EOC_');
+limit_req_zone $llm_key zone=one:1m rate=1r/m;
+
+llm_provider anthropic { url http://127.0.0.1:8082; key none; }
+
+llm_model gpt-4o        { deployment local gpt-4o; }
+llm_model claude-sonnet { deployment anthropic claude-sonnet-4-5; }
+llm_model one           { route two; }
+llm_model two           { route one; }
+
+llm_key alice { secret file:/etc/nginx/llm/keys/alice; }
+llm_key bob   { secret file:/etc/nginx/llm/keys/bob; models x; }
+
+location / { llm_gateway; }
+location /denied/ { llm_gateway; deny all; }
+location /small/ { llm_gateway; client_max_body_size 8m; }
+location /busy/ { limit_req zone=one; llm_gateway; }
+location /full/ {
+    limit_req zone=one;
+    limit_req_status 429;
+    llm_gateway;
+}
+_EOC_
+
+my $chat = '/chat/completions';
+
+for my $case (
+    ['gpt-4o', [body => { messages => 'x' }], '400 invalid_request_error null'],
+    ['claude-sonnet', [body => { n => 2 }],
+     '400 invalid_request_error unsupported_parameter'],
+    ['claude-sonnet', [body => { reasoning_effort => 'a lot' }],
+     '400 invalid_request_error invalid_value'],
+    ['gpt-4o', [key => 'x'], '401 authentication_error invalid_api_key'],
+    ['gpt-4o', [key => "${secret}keys/bob"],
+     '403 permission_error model_not_allowed'],
+    ['gpt-4o', [path => "/denied$chat"], '403 permission_error access_denied'],
+    ['gpt-5', [], '404 invalid_request_error model_not_found'],
+    ['gpt-4o', [path => '/v1/chat'], '404 invalid_request_error unknown_url'],
+    ['gpt-4o', [method => 'PUT'],
+     '405 invalid_request_error method_not_allowed'],
+    ['gpt-4o', [path => "/small$chat",
+                body => { user => 'x' x (9 * 1024 * 1024) }],
+     '413 invalid_request_error request_too_large'],
+    ['gpt-4o', [headers => { 'Content-Type' => 'text/plain' }],
+     '415 invalid_request_error unsupported_content_type'],
+    ['one', [], '500 server_error null'],
+    ['gpt-4o', [path => "/busy$chat"],
+     '503 service_unavailable_error server_is_overloaded'],
+    ['gpt-4o', [path => "/full$chat"],
+     '429 rate_limit_error rate_limit_exceeded'],
+) {
+    my ($model, $opt, $want) = @$case;
+    my %opt = (key => "${secret}keys/alice", @$opt);
+
+    $res = ask($model, %opt);
+    $res = ask($model, %opt) if $res->{status} == 200;
+
+    failed_as($res, $want, "errors.md: $want");
+    ok(delete $own{$want}, "errors.md: $want is in the table");
+
+    my ($status, $type, $code) = split ' ', $want;
+
+    is($res->{headers}{'x-llm-error'}, $code eq 'null' ? $type : $code,
+       "errors.md: x-llm-error of $want");
+    is($res->{headers}{'x-should-retry'} || '',
+       $status =~ /^(401|403|404)$/ ? 'false' : '',
+       "errors.md: x-should-retry of $want");
+    is($res->{headers}{'www-authenticate'} || '',
+       $status == 401 ? 'Bearer' : '', "errors.md: challenge of $want");
+    is($res->{headers}{allow} || '', $status == 405 ? 'POST' : '',
+       "errors.md: methods of $want");
+}
+
+is(join(', ', sort keys %own), '', 'errors.md: the table has no others');
+
+stop($server);
+
+
+# what the page calls a provider's failure, as a stand-in does it
+
+my %failure = (
+    'status 400, the prompt is too long'
+        => 'status=400 code=context_length_exceeded',
+    'status 404' => 'status=404 code=model_not_found',
+    'status 400, its filter says no' => 'status=400 code=content_filter',
+    'no connection' => '',
+    'closed without an answer' => 'fail=close',
+    'cut in the middle of a plain answer' => 'fail=cut',
+    'a page of HTML with status 200' => 'fail=garbage',
+    'an error with status 200' => 'fail=error',
+    'no answer in time' => 'fail=stall',
+);
+
+for my $row ($errors =~ /^(\| [^|]+ \| (?:-|`\w+`) \| `\d+ .*` \|)$/mg) {
+    my ($what, $class, $want) =
+        $row =~ /^\| (.*) \| (?:-|`(\w+)`) \| `(.*)` \|$/;
+    my $mock = delete $failure{$what};
+
+    if (!defined $mock && $what =~ /^status (\d+)$/) {
+        $mock = "status=$1";
+    }
+
+    if (!ok(defined $mock, "errors.md: \"$what\" can be tried")) {
+        next;
+    }
+
+    # a port that nobody listens on is taken for the one without a server
+
+    $server = start(<<"_EOC_");
+llm_provider bad {
+    dialect openai;
+    url http://127.0.0.1:@{[$mock eq '' ? 8089 : 8088]};
+    key none;
+    total_timeout 300ms;
+}
+
+llm_model gpt-4o { deployment bad gpt-4o; }
+
+llm_model other {
+    deployment bad gpt-4o;
+    deployment local tiny tier=1;
+}
+
+server {
+    listen 127.0.0.1:8088;
+    location / { llm_mock openai @{[$mock || 'size=1']}; }
+}
+server {
+    listen 127.0.0.1:8080;
+    location / { llm_gateway; llm_auth off; }
+}
+_EOC_
+
+    failed_as(ask('gpt-4o'), $want, "errors.md: $what");
+
+    my $log = error_log($server);
+
+    if (defined $class) {
+        like($log, qr/failed: \Q$class\E, status/,
+             "errors.md: $what is \"$class\"");
+    }
+
+    my $goes_on = defined $class && $class !~ /^(context|content)$/;
+
+    is(ask('other')->{status}, $goes_on ? 200 : substr($want, 0, 3),
+       "errors.md: $what, with another deployment");
+
+    stop($server);
+}
+
+is(join(', ', sort keys %failure), '', 'errors.md: all of them are there');
+
+my ($event) = grep { $_->{lang} eq 'text' } blocks_of($errors);
+
+$server = start('llm_model gpt-4o { deployment local gpt-4o; }',
+                mock => { 8081 => 'openai fail=cut' });
+$res = ask('gpt-4o', body => { stream => JSON::PP::true });
+is($res->{status}, 200, 'errors.md: a stream that breaks');
+like($res->{content}, qr/\n\n\Q$event->{text}\E\n$/,
+     'errors.md: ends as the page says');
+stop($server);
+
+$server = start('llm_model gpt-4o { deployment local gpt-4o;'
+                . ' deployment other gpt-4o tier=1; }'
+                . ' llm_provider other { dialect openai; key none;'
+                . ' url http://127.0.0.1:8083; }',
+                mock => { 8081 => 'openai status=429 retry_after=7',
+                          8083 => 'openai status=429 retry_after=9' });
+$res = ask('gpt-4o');
+is(join(' ', $res->{status}, map { $res->{headers}{$_} || '-' }
+             qw(retry-after x-llm-attempts x-llm-provider)), '429 7 2 other',
+   'errors.md: the soonest time');
+$res = ask('gpt-4o');
+is(join(' ', $res->{status}, $res->{code},
+        map { $res->{headers}{$_} || '-' } qw(x-llm-attempts)),
+   '503 overloaded -', 'errors.md: and none is asked before that');
+stop($server);
+
+
+# --- mock.md ---------------------------------------------------------------
+
+my %option = map { $_ => 1 }
+             sources('mock')
+             =~ /\{ ngx_string\("(\w+)"\), NGX_HTTP_LLM_MOCK_[A-Z]+,\s*\n/g;
+
+while ($page{'docs/mock.md'} =~ /^\| `(\w+)` \| `([^`]+)` \|/mg) {
+    my ($name, $value) = ($1, $2);
+
+    ok(delete $option{$name}, "mock.md: there is a $name");
+    like($value, qr/(^|["' ])$name=/, "mock.md: $name is in its example");
+    is(refused_by_nginx(prepare(
+           "server { listen 127.0.0.1:8084; location / { llm_mock openai $value; } }")),
+       '', "mock.md: $value");
+}
+
+is(join(' ', sort keys %option), '', 'mock.md: has all options');
+
+my %fail = map { $_ => 1 } sources('mock')
+           =~ /ngx_string\("(\w+)"\), NGX_HTTP_LLM_MOCK_(?:CLOSE|RESET|STALL
+               |CUT|HANG|END|ERROR|GARBAGE)\ \}/xg;
+
+delete @fail{$page{'docs/mock.md'} =~ /^\| `(\w+)` \| [^`]/mg};
+is(join(' ', sort keys %fail), '', 'mock.md: has all values of fail');
+
+($conf) = grep { $_->{lang} eq 'nginx' } blocks_of($page{'docs/mock.md'});
+$server = start($conf->{text});
+$res = ask('gpt-4o');
+answered($res, qr/^I am not a model\.$/, 'mock.md: the example answers');
+is($res->{headers}{'x-llm-attempts'}, 2, 'mock.md: after the broken one');
+stop($server);
+
+done_testing();
+
+END {
+    my $rc = $?;
+
+    stop($server) if $server;
+    $? = $rc;
+}

@@ -27,16 +27,14 @@ static ngx_int_t ngx_llm_json_cmp_place(ngx_llm_json_t *one,
 
 
 ngx_llm_json_t *
-ngx_llm_json_get(ngx_llm_json_t *node, char *name)
+ngx_llm_json_find(ngx_llm_json_t *node, char *name, size_t len)
 {
-    size_t           len;
     ngx_llm_json_t  *found;
 
     if (node == NULL || node->type != NGX_LLM_JSON_OBJECT) {
         return NULL;
     }
 
-    len = ngx_strlen(name);
     found = NULL;
 
     for (node = node->child; node; node = node->next) {
@@ -49,19 +47,6 @@ ngx_llm_json_get(ngx_llm_json_t *node, char *name)
     }
 
     return found;
-}
-
-
-ngx_llm_json_t *
-ngx_llm_json_set(ngx_llm_json_t *node, char *name)
-{
-    node = ngx_llm_json_get(node, name);
-
-    if (node && node->type == NGX_LLM_JSON_NULL) {
-        return NULL;
-    }
-
-    return node;
 }
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * A JSON tree whose nodes are slices of the text (RFC 8259; parsed by yajl).
+ * A JSON tree whose nodes are slices of the text (RFC 8259).
  */
 
 
@@ -53,11 +53,20 @@ typedef struct {
 ngx_llm_json_t *ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_llm_json_conf_t *conf);
 
+/*
+ * p is behind the opening quote of a string: returns its closing one, or NULL
+ * if it is not right, UTF-8 included
+ */
+u_char *ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped);
+
 /* the last member of that name or NULL; NULL for a node that is no object */
-ngx_llm_json_t *ngx_llm_json_get(ngx_llm_json_t *node, char *name);
+ngx_llm_json_t *ngx_llm_json_find(ngx_llm_json_t *node, char *name,
+    size_t len);
+
+static ngx_llm_json_t *ngx_llm_json_get(ngx_llm_json_t *node, char *name);
 
 /* the same, with null counting as absent */
-ngx_llm_json_t *ngx_llm_json_set(ngx_llm_json_t *node, char *name);
+static ngx_llm_json_t *ngx_llm_json_set(ngx_llm_json_t *node, char *name);
 
 /* a member that is a string, escaped; absent if it is no string */
 ngx_str_t ngx_llm_json_str(ngx_llm_json_t *node, char *name);
@@ -129,6 +138,24 @@ typedef struct {
  */
 ngx_int_t ngx_llm_edit_apply(ngx_str_t *text, ngx_array_t *edits,
     ngx_array_t *slices);
+
+
+/* here, for the lengths of names that are constant */
+
+static ngx_inline ngx_llm_json_t *
+ngx_llm_json_get(ngx_llm_json_t *node, char *name)
+{
+    return ngx_llm_json_find(node, name, ngx_strlen(name));
+}
+
+
+static ngx_inline ngx_llm_json_t *
+ngx_llm_json_set(ngx_llm_json_t *node, char *name)
+{
+    node = ngx_llm_json_get(node, name);
+
+    return (node && node->type == NGX_LLM_JSON_NULL) ? NULL : node;
+}
 
 
 #endif /* _NGX_LLM_JSON_H_INCLUDED_ */

@@ -7,26 +7,27 @@
 
 
 #include "ngx_llm_json.h"
+#include "ngx_llm_scan.h"
 
 #include <setjmp.h>
 #include <yajl/yajl_parse.h>
 
 
 /*
- * yajl checks the grammar and nothing else: it is given no callbacks for
- * strings, so it neither decodes nor copies them, and the tree is built by a
- * second walk over text that is known to be right.  What yajl lets pass is
- * found here: overlong and surrogate UTF-8, and VT and FF between tokens.
- *
- * Its state fits into the arena; only a text that is cut within a token and
- * unusual depths take memory of the pool.  yajl looks at no result of an
- * allocation, hence the jump.
+ * The tree is built in one pass, which takes no more than the grammar allows.
+ * A text that it does not take is shown to yajl, which says what is wrong with
+ * it, where that is asked for.  Its state fits into the arena; only a text
+ * that is cut within a token and unusual depths take memory of the pool.
+ * yajl looks at no result of an allocation, hence the jump.
  */
 
 #define NGX_LLM_JSON_ARENA      1024
 #define NGX_LLM_JSON_HEADER     16
 
 #define NGX_LLM_JSON_NO_OFFSET  ((size_t) -1)
+
+/* nodes that are allocated at once */
+#define NGX_LLM_JSON_NODES      8
 
 
 typedef struct {
@@ -35,7 +36,11 @@ typedef struct {
     ngx_llm_json_conf_t  *conf;         /* NULL: no error text */
     ngx_uint_t            depth;
     ngx_uint_t            max_depth;
+    ngx_uint_t            nnodes;
     ngx_uint_t            max_nodes;
+    ngx_llm_json_t       *nodes;        /* the next to use */
+    ngx_llm_json_t       *last;
+    unsigned              known:1;      /* the error was told */
     unsigned              whole:1;
     u_char               *free;
     jmp_buf               jump;
@@ -43,6 +48,14 @@ typedef struct {
 } ngx_llm_json_ctx_t;
 
 
+static ngx_llm_json_t *ngx_llm_json_read(ngx_llm_json_ctx_t *ctx,
+    u_char **pos);
+static ngx_llm_json_t *ngx_llm_json_add(ngx_llm_json_ctx_t *ctx, u_char *p);
+static u_char *ngx_llm_json_value(ngx_llm_json_t *node, u_char *p,
+    u_char *last);
+static u_char *ngx_llm_json_number(u_char *p, u_char *last);
+static u_char *ngx_llm_json_escape(u_char *p, u_char *last);
+static void ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p);
 static ngx_int_t ngx_llm_json_utf8(ngx_llm_json_ctx_t *ctx);
 static ngx_int_t ngx_llm_json_check(ngx_llm_json_ctx_t *ctx);
 static ngx_int_t ngx_llm_json_run(ngx_llm_json_ctx_t *ctx);
@@ -53,17 +66,17 @@ static void *ngx_llm_json_yajl_realloc(void *data, void *p, size_t size);
 static void ngx_llm_json_yajl_free(void *data, void *p);
 static int ngx_llm_json_yajl_start(void *data);
 static int ngx_llm_json_yajl_end(void *data);
-static ngx_llm_json_t *ngx_llm_json_build(ngx_llm_json_ctx_t *ctx);
-static u_char *ngx_llm_json_token(ngx_llm_json_t *node, u_char *p,
-    u_char *last);
-static u_char *ngx_llm_json_string_end(u_char *p, u_char *last,
-    ngx_uint_t *escaped);
 static void ngx_llm_json_error(ngx_llm_json_ctx_t *ctx, const char *what,
     size_t len, size_t offset);
 
 
 #define ngx_llm_json_fail(ctx, what, offset)                                 \
     ngx_llm_json_error(ctx, what, sizeof(what) - 1, offset)
+
+#define ngx_llm_json_blank(c)                                                \
+    ((c) == ' ' || (c) == LF || (c) == CR || (c) == '\t')
+
+#define ngx_llm_json_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
 static yajl_callbacks  ngx_llm_json_callbacks = {
@@ -85,13 +98,20 @@ ngx_llm_json_t *
 ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_llm_json_conf_t *conf)
 {
-    ngx_llm_json_ctx_t  ctx;
+    u_char              *p;
+    ngx_llm_json_t      *root;
+    ngx_llm_json_ctx_t   ctx;
 
     ctx.pool = pool;
     ctx.text = text;
     ctx.conf = conf;
+    ctx.depth = 0;
     ctx.max_depth = NGX_LLM_MAX_DEPTH;
+    ctx.nnodes = 0;
     ctx.max_nodes = NGX_LLM_MAX_NODES;
+    ctx.nodes = NULL;
+    ctx.last = NULL;
+    ctx.known = 0;
 
     if (conf) {
         ngx_str_null(&conf->error);
@@ -105,20 +125,439 @@ ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
         }
     }
 
-    if (text->len == 0) {
-        ngx_llm_json_fail(&ctx, "empty text", NGX_LLM_JSON_NO_OFFSET);
+    root = ngx_llm_json_read(&ctx, &p);
+
+    if (root == NULL && !ctx.known && conf) {
+        ngx_llm_json_explain(&ctx, p);
+    }
+
+    return root;
+}
+
+
+/*
+ * While a container is open, its "next" points to the container around it.
+ * Where it fails, *pos is where.
+ */
+
+static ngx_llm_json_t *
+ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
+{
+    u_char           *p, *begin, *last;
+    ngx_str_t         key;
+    ngx_uint_t        escaped;
+    ngx_llm_json_t   *node, *parent, *root, **link;
+
+    enum {
+        sw_value = 0,
+        sw_first_value,
+        sw_key,
+        sw_first_key,
+        sw_next,
+        sw_end
+    } state;
+
+    p = ctx->text->data;
+    last = p + ctx->text->len;
+
+    root = NULL;
+    parent = NULL;
+    link = &root;
+    begin = NULL;
+    ngx_str_null(&key);
+
+    state = sw_value;
+
+    for ( ;; ) {
+
+        while (p < last && ngx_llm_json_blank(*p)) {
+            p++;
+        }
+
+        *pos = p;
+
+        if (p == last) {
+            return (state == sw_end) ? root : NULL;
+        }
+
+        switch (state) {
+
+        case sw_first_key:
+
+            if (*p == '}') {
+                break;
+            }
+
+            /* fall through */
+
+        case sw_key:
+
+            if (*p != '"') {
+                return NULL;
+            }
+
+            begin = p++;
+
+            p = ngx_llm_json_string(p, last, &escaped);
+            if (p == NULL) {
+                return NULL;
+            }
+
+            key.data = begin + 1;
+            key.len = p++ - key.data;
+
+            if (escaped) {
+                key = ngx_llm_json_plain(ctx->pool, &key);
+                if (key.data == NULL) {
+                    goto no_memory;
+                }
+            }
+
+            while (p < last && ngx_llm_json_blank(*p)) {
+                p++;
+            }
+
+            *pos = p;
+
+            if (p == last || *p != ':') {
+                return NULL;
+            }
+
+            p++;
+            state = sw_value;
+            continue;
+
+        case sw_first_value:
+
+            if (*p == ']') {
+                break;
+            }
+
+            /* fall through */
+
+        case sw_value:
+
+            if (ctx->nnodes++ == ctx->max_nodes) {
+                ngx_llm_json_fail(ctx, "too many values",
+                                  p - ctx->text->data);
+                return NULL;
+            }
+
+            node = ngx_llm_json_add(ctx, p);
+            if (node == NULL) {
+                goto no_memory;
+            }
+
+            node->key = key;
+            node->begin = begin ? begin : p;
+
+            *link = node;
+            begin = NULL;
+            ngx_str_null(&key);
+
+            if (*p == '{' || *p == '[') {
+
+                if (++ctx->depth > ctx->max_depth) {
+                    ngx_llm_json_fail(ctx, "nested too deep",
+                                      p + 1 - ctx->text->data);
+                    return NULL;
+                }
+
+                if (*p == '{') {
+                    node->type = NGX_LLM_JSON_OBJECT;
+                    state = sw_first_key;
+
+                } else {
+                    node->type = NGX_LLM_JSON_ARRAY;
+                    state = sw_first_value;
+                }
+
+                node->next = parent;
+                parent = node;
+                link = &node->child;
+                p++;
+
+                continue;
+            }
+
+            p = ngx_llm_json_value(node, p, last);
+            if (p == NULL) {
+                return NULL;
+            }
+
+            node->raw.len = p - node->raw.data;
+            link = &node->next;
+
+            state = parent ? sw_next : sw_end;
+            continue;
+
+        case sw_next:
+
+            if (*p == ',') {
+                p++;
+                state = (parent->type == NGX_LLM_JSON_OBJECT) ? sw_key
+                                                              : sw_value;
+                continue;
+            }
+
+            if (*p != ((parent->type == NGX_LLM_JSON_OBJECT) ? '}' : ']')) {
+                return NULL;
+            }
+
+            break;
+
+        default: /* sw_end */
+            return NULL;
+        }
+
+        /* the end of a container */
+
+        p++;
+        parent->raw.len = p - parent->raw.data;
+
+        node = parent;
+        parent = node->next;
+        node->next = NULL;
+        link = &node->next;
+
+        ctx->depth--;
+        state = parent ? sw_next : sw_end;
+    }
+
+no_memory:
+
+    ngx_llm_json_fail(ctx, "no memory", NGX_LLM_JSON_NO_OFFSET);
+
+    return NULL;
+}
+
+
+static ngx_llm_json_t *
+ngx_llm_json_add(ngx_llm_json_ctx_t *ctx, u_char *p)
+{
+    ngx_llm_json_t  *node;
+
+    if (ctx->nodes == ctx->last) {
+
+        ctx->nodes = ngx_palloc(ctx->pool, NGX_LLM_JSON_NODES
+                                           * sizeof(ngx_llm_json_t));
+        if (ctx->nodes == NULL) {
+            return NULL;
+        }
+
+        ctx->last = ctx->nodes + NGX_LLM_JSON_NODES;
+    }
+
+    node = ctx->nodes++;
+
+    node->next = NULL;
+    node->child = NULL;
+    node->raw.data = p;
+    node->raw.len = 0;
+    node->escaped = 0;
+
+    return node;
+}
+
+
+/* a value that is no container: its end, or NULL */
+
+static u_char *
+ngx_llm_json_value(ngx_llm_json_t *node, u_char *p, u_char *last)
+{
+    ngx_str_t   word;
+    ngx_uint_t  escaped;
+
+    switch (*p) {
+
+    case '"':
+        node->type = NGX_LLM_JSON_STRING;
+
+        p = ngx_llm_json_string(p + 1, last, &escaped);
+        if (p == NULL) {
+            return NULL;
+        }
+
+        node->escaped = escaped;
+
+        return p + 1;
+
+    case 'n':
+        node->type = NGX_LLM_JSON_NULL;
+        ngx_str_set(&word, "null");
+        break;
+
+    case 't':
+        node->type = NGX_LLM_JSON_TRUE;
+        ngx_str_set(&word, "true");
+        break;
+
+    case 'f':
+        node->type = NGX_LLM_JSON_FALSE;
+        ngx_str_set(&word, "false");
+        break;
+
+    default:
+        node->type = NGX_LLM_JSON_NUMBER;
+        return ngx_llm_json_number(p, last);
+    }
+
+    if ((size_t) (last - p) < word.len
+        || ngx_memcmp(p, word.data, word.len) != 0)
+    {
         return NULL;
     }
 
-    if (ngx_llm_json_utf8(&ctx) != NGX_OK) {
+    return p + word.len;
+}
+
+
+static u_char *
+ngx_llm_json_number(u_char *p, u_char *last)
+{
+    if (*p == '-') {
+        p++;
+    }
+
+    if (p == last || !ngx_llm_json_digit(*p)) {
         return NULL;
     }
 
-    if (ngx_llm_json_check(&ctx) != NGX_OK) {
+    if (*p++ != '0') {
+        while (p < last && ngx_llm_json_digit(*p)) {
+            p++;
+        }
+    }
+
+    if (p < last && *p == '.') {
+        p++;
+
+        if (p == last || !ngx_llm_json_digit(*p)) {
+            return NULL;
+        }
+
+        while (p < last && ngx_llm_json_digit(*p)) {
+            p++;
+        }
+    }
+
+    if (p < last && (*p == 'e' || *p == 'E')) {
+        p++;
+
+        if (p < last && (*p == '+' || *p == '-')) {
+            p++;
+        }
+
+        if (p == last || !ngx_llm_json_digit(*p)) {
+            return NULL;
+        }
+
+        while (p < last && ngx_llm_json_digit(*p)) {
+            p++;
+        }
+    }
+
+    return p;
+}
+
+
+u_char *
+ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
+{
+    size_t  n;
+
+    *escaped = 0;
+
+    for ( ;; ) {
+
+        p = ngx_llm_scan_string(p, last);
+
+        if (p == last) {
+            return NULL;
+        }
+
+        if (*p == '"') {
+            return p;
+        }
+
+        if (*p == '\\') {
+            *escaped = 1;
+
+            p = ngx_llm_json_escape(p + 1, last);
+            if (p == NULL) {
+                return NULL;
+            }
+
+            continue;
+        }
+
+        /* one character above ASCII is seldom alone */
+
+        do {
+            n = ngx_llm_utf8_char(p, last);
+
+            if (n == 0 || *p < 0x20) {
+                return NULL;
+            }
+
+            p += n;
+
+        } while (p < last && *p >= 0x80);
+    }
+}
+
+
+static u_char *
+ngx_llm_json_escape(u_char *p, u_char *last)
+{
+    if (p == last) {
         return NULL;
     }
 
-    return ngx_llm_json_build(&ctx);
+    switch (*p) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return p + 1;
+
+    case 'u':
+
+        if (last - p < 5 || ngx_hextoi(p + 1, 4) == NGX_ERROR) {
+            return NULL;
+        }
+
+        return p + 5;
+
+    default:
+        return NULL;
+    }
+}
+
+
+/* p: where reading ended */
+
+static void
+ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p)
+{
+    if (ctx->text->len == 0) {
+        ngx_llm_json_fail(ctx, "empty text", NGX_LLM_JSON_NO_OFFSET);
+        return;
+    }
+
+    if (ngx_llm_json_utf8(ctx) != NGX_OK || ngx_llm_json_check(ctx) != NGX_OK)
+    {
+        return;
+    }
+
+    /* what yajl lets pass */
+
+    ngx_llm_json_fail(ctx, "invalid char", p - ctx->text->data);
 }
 
 
@@ -370,256 +809,14 @@ ngx_llm_json_yajl_end(void *data)
 }
 
 
-/*
- * The text is right, or nearly so.  While a container is open, its "next"
- * points to the container around it.
- */
-
-static ngx_llm_json_t *
-ngx_llm_json_build(ngx_llm_json_ctx_t *ctx)
-{
-    u_char           *p, *q, *begin, *last;
-    ngx_str_t         key;
-    ngx_uint_t        escaped, n;
-    ngx_llm_json_t   *node, *parent, *root, **link;
-
-    p = ctx->text->data;
-    last = p + ctx->text->len;
-
-    n = 0;
-    root = NULL;
-    parent = NULL;
-    link = &root;
-    begin = NULL;
-    ngx_str_null(&key);
-
-    for ( ;; ) {
-
-        while (p < last
-               && (*p == ' ' || *p == ',' || *p == ':' || *p == '\n'
-                   || *p == '\r' || *p == '\t'))
-        {
-            p++;
-        }
-
-        if (p == last) {
-            break;
-        }
-
-        if (parent && (*p == '}' || *p == ']')) {
-            p++;
-            parent->raw.len = p - parent->raw.data;
-
-            node = parent;
-            parent = node->next;
-            node->next = NULL;
-            link = &node->next;
-
-            continue;
-        }
-
-        if (parent && parent->type == NGX_LLM_JSON_OBJECT && begin == NULL) {
-
-            if (*p != '"') {
-                goto invalid;
-            }
-
-            begin = p;
-            escaped = 0;
-
-            q = ngx_llm_json_string_end(p + 1, last, &escaped);
-            if (q == NULL) {
-                goto invalid;
-            }
-
-            key.data = p + 1;
-            key.len = q - key.data;
-            p = q + 1;
-
-            if (escaped) {
-                key = ngx_llm_json_plain(ctx->pool, &key);
-                if (key.data == NULL) {
-                    goto no_memory;
-                }
-            }
-
-            continue;
-        }
-
-        if (++n > ctx->max_nodes) {
-            ngx_llm_json_fail(ctx, "too many values", p - ctx->text->data);
-            return NULL;
-        }
-
-        node = ngx_palloc(ctx->pool, sizeof(ngx_llm_json_t));
-        if (node == NULL) {
-            goto no_memory;
-        }
-
-        node->next = NULL;
-        node->child = NULL;
-        node->key = key;
-        node->raw.data = p;
-        node->begin = begin ? begin : p;
-        node->escaped = 0;
-
-        *link = node;
-        begin = NULL;
-        ngx_str_null(&key);
-
-        if (*p == '{' || *p == '[') {
-            node->type = (*p == '{') ? NGX_LLM_JSON_OBJECT
-                                     : NGX_LLM_JSON_ARRAY;
-            node->raw.len = 0;
-            node->next = parent;
-            parent = node;
-            link = &node->child;
-            p++;
-
-            continue;
-        }
-
-        p = ngx_llm_json_token(node, p, last);
-        if (p == NULL) {
-            p = node->raw.data;
-            goto invalid;
-        }
-
-        node->raw.len = p - node->raw.data;
-        link = &node->next;
-    }
-
-    return root;
-
-invalid:
-
-    ngx_llm_json_fail(ctx, "invalid char", p - ctx->text->data);
-
-    return NULL;
-
-no_memory:
-
-    ngx_llm_json_fail(ctx, "no memory", NGX_LLM_JSON_NO_OFFSET);
-
-    return NULL;
-}
-
-
-static u_char *
-ngx_llm_json_token(ngx_llm_json_t *node, u_char *p, u_char *last)
-{
-    u_char      *q;
-    size_t       n;
-    ngx_uint_t   escaped;
-
-    switch (*p) {
-
-    case '"':
-        escaped = 0;
-
-        q = ngx_llm_json_string_end(p + 1, last, &escaped);
-        if (q == NULL) {
-            return NULL;
-        }
-
-        node->type = NGX_LLM_JSON_STRING;
-        node->escaped = escaped;
-
-        return q + 1;
-
-    case 'n':
-        node->type = NGX_LLM_JSON_NULL;
-        n = sizeof("null") - 1;
-        break;
-
-    case 't':
-        node->type = NGX_LLM_JSON_TRUE;
-        n = sizeof("true") - 1;
-        break;
-
-    case 'f':
-        node->type = NGX_LLM_JSON_FALSE;
-        n = sizeof("false") - 1;
-        break;
-
-    default:
-        node->type = NGX_LLM_JSON_NUMBER;
-
-        for (q = p; q < last; q++) {
-            if ((*q < '0' || *q > '9') && *q != '.' && *q != '-'
-                && *q != '+' && *q != 'e' && *q != 'E')
-            {
-                break;
-            }
-        }
-
-        return (q == p) ? NULL : q;
-    }
-
-    return ((size_t) (last - p) < n) ? NULL : p + n;
-}
-
-
-/* p is behind the opening quote; returns the closing one */
-
-static u_char *
-ngx_llm_json_string_end(u_char *p, u_char *last, ngx_uint_t *escaped)
-{
-    u_char  *quote, *slash, *near;
-
-    /* most keys and many values are short */
-
-    near = (last - p > 24) ? p + 24 : last;
-
-    while (p < near) {
-
-        if (*p == '"') {
-            return p;
-        }
-
-        if (*p == '\\') {
-            break;
-        }
-
-        p++;
-    }
-
-    quote = NULL;
-
-    for ( ;; ) {
-
-        if (p >= last) {
-            return NULL;
-        }
-
-        if (quote == NULL) {
-            quote = memchr(p, '"', last - p);
-            if (quote == NULL) {
-                return NULL;
-            }
-        }
-
-        slash = memchr(p, '\\', quote - p);
-        if (slash == NULL) {
-            return quote;
-        }
-
-        *escaped = 1;
-        p = slash + 2;
-
-        if (slash + 1 == quote) {
-            quote = NULL;
-        }
-    }
-}
-
-
 static void
 ngx_llm_json_error(ngx_llm_json_ctx_t *ctx, const char *what, size_t len,
     size_t offset)
 {
     u_char     *last;
     ngx_str_t  *error;
+
+    ctx->known = 1;
 
     if (ctx->conf == NULL) {
         return;

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_llm_core.h"
+#include "ngx_llm_scan.h"
 
 
 #define NGX_LLM_OUT_MIN  256
@@ -87,8 +87,14 @@ ngx_llm_out_reserve(ngx_llm_out_t *out, size_t n)
 void
 ngx_llm_out_data(ngx_llm_out_t *out, u_char *data, size_t len)
 {
-    if (len == 0 || ngx_llm_out_reserve(out, len) != NGX_OK) {
+    if (len == 0) {
         return;
+    }
+
+    if (out->failed || len > (size_t) (out->end - out->last)) {
+        if (ngx_llm_out_reserve(out, len) != NGX_OK) {
+            return;
+        }
     }
 
     out->last = ngx_cpymem(out->last, data, len);
@@ -105,8 +111,10 @@ ngx_llm_out_str(ngx_llm_out_t *out, ngx_str_t *s)
 void
 ngx_llm_out_char(ngx_llm_out_t *out, u_char c)
 {
-    if (ngx_llm_out_reserve(out, 1) != NGX_OK) {
-        return;
+    if (out->failed || out->last == out->end) {
+        if (ngx_llm_out_reserve(out, 1) != NGX_OK) {
+            return;
+        }
     }
 
     *out->last++ = c;
@@ -116,12 +124,25 @@ ngx_llm_out_char(ngx_llm_out_t *out, u_char c)
 void
 ngx_llm_out_int(ngx_llm_out_t *out, int64_t n)
 {
-    u_char  *p;
-    u_char   buf[NGX_INT64_LEN];
+    u_char    *p, *last;
+    uint64_t   value;
+    u_char     buf[NGX_INT64_LEN];
 
-    p = ngx_sprintf(buf, "%L", n);
+    last = buf + NGX_INT64_LEN;
+    p = last;
 
-    ngx_llm_out_data(out, buf, p - buf);
+    value = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
+
+    do {
+        *--p = (u_char) (value % 10 + '0');
+        value /= 10;
+    } while (value);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    ngx_llm_out_data(out, p, last - p);
 }
 
 
@@ -214,16 +235,11 @@ ngx_llm_out_plain_run(u_char *p, u_char *last)
 
     start = p;
 
-    while (p < last) {
+    for ( ;; ) {
+        p = ngx_llm_scan_string(p, last);
 
-        if (*p < 0x80) {
-
-            if (*p < 0x20 || *p == '"' || *p == '\\') {
-                break;
-            }
-
-            p++;
-            continue;
+        if (p == last || *p < 0x80) {
+            break;
         }
 
         n = ngx_llm_utf8_char(p, last);

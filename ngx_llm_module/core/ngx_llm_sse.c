@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_sse.h"
+#include "ngx_llm_scan.h"
 
 
 #define NGX_LLM_SSE_MIN   1024
@@ -15,7 +16,6 @@
 
 static u_char *ngx_llm_sse_scan(ngx_llm_sse_t *sse, u_char *start,
     u_char *last);
-static u_char *ngx_llm_sse_eol(u_char *p, u_char *last);
 static ngx_int_t ngx_llm_sse_fields(ngx_llm_sse_t *sse,
     ngx_llm_frame_t *frame);
 static ngx_int_t ngx_llm_sse_join(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame,
@@ -104,6 +104,7 @@ ngx_llm_sse_last(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame)
     frame->raw.len = sse->len;
 
     sse->used = 1;
+    sse->final = (size_t) -1;
 
     return ngx_llm_sse_fields(sse, frame);
 }
@@ -112,7 +113,8 @@ ngx_llm_sse_last(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame)
 /*
  * Where the frame ends that began in what is held, or NULL.  A CR ends a line
  * at once; the LF of the pair, if it is not there yet, is the first byte of
- * the next frame, and no line.
+ * the next frame, and no line.  Of a frame, "final" is its last line but the
+ * blank one.
  */
 
 static u_char *
@@ -126,6 +128,10 @@ ngx_llm_sse_scan(ngx_llm_sse_t *sse, u_char *start, u_char *last)
     held = sse->len;
     line = sse->line;
 
+    if (held == 0) {
+        sse->final = 0;
+    }
+
     if (sse->cr) {
         sse->cr = 0;
 
@@ -137,7 +143,7 @@ ngx_llm_sse_scan(ngx_llm_sse_t *sse, u_char *start, u_char *last)
 
     for ( ;; ) {
 
-        p = ngx_llm_sse_eol(p, last);
+        p = ngx_llm_scan_line(p, last);
 
         if (p == last) {
             sse->line = line;
@@ -167,6 +173,7 @@ ngx_llm_sse_scan(ngx_llm_sse_t *sse, u_char *start, u_char *last)
             p++;
         }
 
+        sse->final = line;
         line = held + (p - start);
 
         if (p == last) {
@@ -178,41 +185,10 @@ ngx_llm_sse_scan(ngx_llm_sse_t *sse, u_char *start, u_char *last)
 }
 
 
-/* the first CR or LF, or last */
-
-static u_char *
-ngx_llm_sse_eol(u_char *p, u_char *last)
-{
-    uint64_t  word, lf, cr;
-
-    while (last - p >= 8) {
-        ngx_memcpy(&word, p, 8);
-
-        lf = word ^ 0x0a0a0a0a0a0a0a0aULL;
-        cr = word ^ 0x0d0d0d0d0d0d0d0dULL;
-
-        lf = (lf - 0x0101010101010101ULL) & ~lf;
-        cr = (cr - 0x0101010101010101ULL) & ~cr;
-
-        if ((lf | cr) & 0x8080808080808080ULL) {
-            break;
-        }
-
-        p += 8;
-    }
-
-    while (p < last && *p != LF && *p != CR) {
-        p++;
-    }
-
-    return p;
-}
-
-
 static ngx_int_t
 ngx_llm_sse_fields(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame)
 {
-    u_char     *p, *eol, *colon, *last;
+    u_char     *p, *eol, *colon, *last, *tail;
     size_t      n;
     ngx_str_t   value;
 
@@ -221,6 +197,12 @@ ngx_llm_sse_fields(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame)
 
     p = frame->raw.data;
     last = p + frame->raw.len;
+
+    for (tail = last; tail > p; tail--) {
+        if (tail[-1] != LF && tail[-1] != CR) {
+            break;
+        }
+    }
 
     if (!sse->bom) {
         sse->bom = 1;
@@ -232,8 +214,19 @@ ngx_llm_sse_fields(ngx_llm_sse_t *sse, ngx_llm_frame_t *frame)
 
     while (p < last) {
 
-        eol = ngx_llm_sse_eol(p, last);
-        colon = memchr(p, ':', eol - p);
+        if ((size_t) (p - frame->raw.data) == sse->final) {
+            eol = tail;
+
+        } else {
+            eol = ngx_llm_scan_line(p, last);
+        }
+
+        if (eol - p > 5 && ngx_memcmp(p, "data:", 5) == 0) {
+            colon = p + 4;
+
+        } else {
+            colon = memchr(p, ':', eol - p);
+        }
 
         if (colon) {
             n = colon - p;

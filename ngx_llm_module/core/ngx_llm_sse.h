@@ -20,6 +20,7 @@ typedef struct {
     size_t           len;
     size_t           size;
     size_t           line;      /* of the frame: where the last line begins */
+    size_t           final;     /* and the one before */
     u_char          *text;      /* data of several lines, joined */
     size_t           text_size;
     unsigned         cr:1;      /* the byte before was CR */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_anthropic.h"
+#include "ngx_llm_scan.h"
 
 
 typedef struct {
@@ -388,7 +389,7 @@ ngx_llm_anthropic_space(uint32_t c)
 ngx_str_t
 ngx_llm_anthropic_trim(ngx_str_t *text)
 {
-    u_char     *end, *last, *p;
+    u_char     *end, *last, *p, *q, *run;
     uint32_t    c;
     ngx_str_t   trimmed;
 
@@ -400,7 +401,24 @@ ngx_llm_anthropic_trim(ngx_str_t *text)
     last = p + text->len;
     end = p;
 
-    while (p < last) {
+    for ( ;; ) {
+
+        /* of ordinary bytes only the blank is space */
+
+        run = p;
+        p = ngx_llm_scan_string(p, last);
+
+        for (q = p; q > run; q--) {
+            if (q[-1] != ' ') {
+                end = q;
+                break;
+            }
+        }
+
+        if (p == last) {
+            break;
+        }
+
         p = ngx_llm_anthropic_char(p, last, &c);
 
         if (!ngx_llm_anthropic_space(c)) {
@@ -443,7 +461,7 @@ ngx_llm_anthropic_blank(ngx_str_t *text)
 ngx_uint_t
 ngx_llm_anthropic_count(ngx_str_t *text)
 {
-    u_char      *last, *p;
+    u_char      *last, *p, *run;
     uint32_t     c;
     ngx_uint_t   n;
 
@@ -453,10 +471,18 @@ ngx_llm_anthropic_count(ngx_str_t *text)
 
     p = text->data;
     last = p + text->len;
+    n = 0;
 
-    for (n = 0; p < last; n++) {
+    for ( ;; ) {
+        run = p;
+        p = ngx_llm_scan_string(p, last);
+        n += p - run;
+
+        if (p == last) {
+            return n;
+        }
+
         p = ngx_llm_anthropic_char(p, last, &c);
+        n++;
     }
-
-    return n;
 }

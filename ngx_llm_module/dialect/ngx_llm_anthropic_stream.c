@@ -51,7 +51,6 @@ static ngx_int_t ngx_llm_anthropic_scan(ngx_llm_reader_t *reader,
     ngx_str_t *data);
 static ngx_uint_t ngx_llm_anthropic_skip(u_char **pos, u_char *last,
     ngx_str_t *what);
-static u_char *ngx_llm_anthropic_string_end(u_char *p, u_char *last);
 static ngx_int_t ngx_llm_anthropic_input_delta(ngx_llm_reader_t *reader,
     ngx_str_t *text);
 static void ngx_llm_anthropic_citation_delta(ngx_llm_reader_t *reader,
@@ -412,6 +411,7 @@ ngx_llm_anthropic_scan(ngx_llm_reader_t *reader, ngx_str_t *data)
     u_char                      *last, *p;
     int64_t                      index;
     ngx_str_t                    text;
+    ngx_uint_t                   escaped;
     ngx_llm_anthropic_delta_t   *d;
     ngx_llm_anthropic_reader_t  *state;
 
@@ -456,7 +456,7 @@ ngx_llm_anthropic_scan(ngx_llm_reader_t *reader, ngx_str_t *data)
 
     text.data = p;
 
-    p = ngx_llm_anthropic_string_end(p, last);
+    p = ngx_llm_json_string(p, last, &escaped);
     if (p == NULL) {
         return NGX_DECLINED;
     }
@@ -497,77 +497,6 @@ ngx_llm_anthropic_skip(u_char **pos, u_char *last, ngx_str_t *what)
     *pos += what->len;
 
     return 1;
-}
-
-
-/* the closing quote, NULL if the string is not plainly right */
-
-static u_char *
-ngx_llm_anthropic_string_end(u_char *p, u_char *last)
-{
-    size_t  n;
-    u_char  c;
-
-    while (p < last) {
-
-        c = *p;
-
-        if (c == '"') {
-            return p;
-        }
-
-        if (c < 0x20) {
-            return NULL;
-        }
-
-        if (c >= 0x80) {
-            n = ngx_llm_utf8_char(p, last);
-
-            if (n == 0) {
-                return NULL;
-            }
-
-            p += n;
-            continue;
-        }
-
-        p++;
-
-        if (c != '\\') {
-            continue;
-        }
-
-        if (p == last) {
-            return NULL;
-        }
-
-        switch (*p++) {
-
-        case '"':
-        case '\\':
-        case '/':
-        case 'b':
-        case 'f':
-        case 'n':
-        case 'r':
-        case 't':
-            break;
-
-        case 'u':
-
-            if (last - p < 4 || ngx_hextoi(p, 4) == NGX_ERROR) {
-                return NULL;
-            }
-
-            p += 4;
-            break;
-
-        default:
-            return NULL;
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -40,9 +40,42 @@ typedef struct {
 } ngx_llm_openai_choice_t;
 
 
+/* a chunk that is looked at in passing, so far */
+
+typedef struct {
+    ngx_uint_t                depth;
+    ngx_uint_t                flags;
+    ngx_uint_t                nchoices;
+    uint32_t                  nesting;      /* a bit a level: 1 is an object */
+    uint32_t                  seen[5];      /* of members, by depth */
+    unsigned                  choices:1;    /* inside of them */
+    unsigned                  delta:1;
+} ngx_llm_openai_scan_t;
+
+
+/*
+ * What a chunk has before its text, and behind it: most chunks of a stream
+ * differ in the text alone
+ */
+
+#define NGX_LLM_OPENAI_HEAD  384
+#define NGX_LLM_OPENAI_TAIL  128
+
+typedef struct {
+    ngx_llm_openai_scan_t     scan;         /* where the text begins */
+    ngx_uint_t                flag;         /* of the text */
+    ngx_uint_t                tail_flags;
+    size_t                    head_len;
+    size_t                    tail_len;     /* 0: none that is known */
+    u_char                    head[NGX_LLM_OPENAI_HEAD];
+    u_char                    tail[NGX_LLM_OPENAI_TAIL];
+} ngx_llm_openai_mark_t;
+
+
 typedef struct {
     ngx_llm_openai_choice_t   first;
     ngx_llm_openai_choice_t  *choices;      /* all, when there are more */
+    ngx_llm_openai_mark_t    *mark;         /* NULL: not a splice */
     unsigned                  started:1;    /* START was given */
 } ngx_llm_openai_reader_t;
 
@@ -147,13 +180,15 @@ void ngx_llm_openai_event(ngx_llm_event_t *ev, ngx_llm_event_e type,
 
 /*
  * ngx_llm_openai_scan.c: NGX_OK, a chunk of the first choice that carries text
- * or nothing, as the flags say; NGX_DECLINED, it has to be parsed
+ * or nothing, as the flags say; NGX_DECLINED, it has to be parsed.  The mark,
+ * zeroed at first, remembers what chunks begin with.
  */
 
 #define NGX_LLM_OPENAI_SCAN_TEXT       0x0001
 #define NGX_LLM_OPENAI_SCAN_REASONING  0x0002
 
-ngx_int_t ngx_llm_openai_scan(ngx_str_t *text, ngx_uint_t *flags);
+ngx_int_t ngx_llm_openai_scan(ngx_llm_openai_mark_t *mark, ngx_str_t *text,
+    ngx_uint_t *flags);
 
 /* ngx_llm_openai.c: words and members that several files read or write */
 

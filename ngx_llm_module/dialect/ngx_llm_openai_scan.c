@@ -10,6 +10,7 @@
 
 
 #include "ngx_llm_openai.h"
+#include "ngx_llm_scan.h"
 
 
 #define NGX_LLM_OPENAI_SCAN_DEPTH  32
@@ -38,25 +39,28 @@ typedef struct {
 } ngx_llm_openai_key_t;
 
 
+/* a chunk, and the mark if it is to be set */
+
 typedef struct {
-    ngx_uint_t               depth;
-    ngx_uint_t               flags;
-    ngx_uint_t               nchoices;
-    uint32_t                 nesting;   /* a bit a level: 1 is an object */
-    uint32_t                 seen[5];   /* of members, by depth */
-    unsigned                 choices:1; /* inside of them */
-    unsigned                 delta:1;
-} ngx_llm_openai_scan_t;
+    ngx_llm_openai_scan_t    scan;
+    ngx_llm_openai_mark_t   *mark;
+    u_char                  *start;
+    u_char                  *last;
+} ngx_llm_openai_chunk_t;
 
 
-static ngx_int_t ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan,
-    u_char *p, u_char *last);
+static ngx_int_t ngx_llm_openai_scan_text(ngx_llm_openai_chunk_t *chunk,
+    u_char *p);
+static u_char *ngx_llm_openai_scan_string(u_char *p, u_char *last,
+    ngx_uint_t *escaped);
 static ngx_int_t ngx_llm_openai_scan_close(ngx_llm_openai_scan_t *scan,
     u_char c);
-static ngx_int_t ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan,
-    u_char *key, size_t len, ngx_uint_t escaped, u_char *p, u_char *last);
-static ngx_int_t ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
-    const ngx_llm_openai_key_t *key, u_char *p, u_char *last);
+static ngx_int_t ngx_llm_openai_scan_key(ngx_llm_openai_chunk_t *chunk,
+    u_char *key, size_t len, ngx_uint_t escaped, u_char *p);
+static ngx_int_t ngx_llm_openai_scan_value(ngx_llm_openai_chunk_t *chunk,
+    const ngx_llm_openai_key_t *key, u_char *p);
+static void ngx_llm_openai_scan_mark(ngx_llm_openai_chunk_t *chunk,
+    ngx_uint_t flag, u_char *p);
 
 
 /* a member's number in these tables is its bit in "seen" */
@@ -101,40 +105,95 @@ static const ngx_llm_openai_key_t  ngx_llm_openai_delta_keys[] = {
 
 
 ngx_int_t
-ngx_llm_openai_scan(ngx_str_t *text, ngx_uint_t *flags)
+ngx_llm_openai_scan(ngx_llm_openai_mark_t *mark, ngx_str_t *text,
+    ngx_uint_t *flags)
 {
-    ngx_llm_openai_scan_t  scan;
+    u_char                  *p, *end;
+    size_t                   rest;
+    ngx_uint_t               before, escaped;
+    ngx_llm_openai_scan_t   *scan;
+    ngx_llm_openai_chunk_t   chunk;
 
-    if (text->len == 0 || text->data[0] != '{') {
+    p = text->data;
+
+    if (text->len == 0 || *p != '{') {
         return NGX_DECLINED;
     }
 
-    ngx_memzero(&scan, sizeof(ngx_llm_openai_scan_t));
+    scan = &chunk.scan;
+    end = NULL;
+    rest = 0;
+    before = 0;
 
-    if (ngx_llm_openai_scan_text(&scan, text->data, text->data + text->len)
-        != NGX_OK)
+    chunk.start = p;
+    chunk.last = p + text->len;
+
+    if (mark->head_len && text->len > mark->head_len
+        && ngx_memcmp(p, mark->head, mark->head_len) == 0)
     {
+        chunk.mark = NULL;
+        *scan = mark->scan;
+
+        /* the head ends with the quote before the text */
+
+        p += mark->head_len - 1;
+
+        before = scan->flags | ((p[1] != '"') ? mark->flag : 0);
+        scan->flags = 0;
+
+        end = ngx_llm_openai_scan_string(p + 1, chunk.last, &escaped);
+        if (end == NULL) {
+            return NGX_DECLINED;
+        }
+
+        rest = chunk.last - end;
+
+        if (rest == mark->tail_len
+            && ngx_memcmp(end, mark->tail, rest) == 0)
+        {
+            *flags = before | mark->tail_flags;
+            return NGX_OK;
+        }
+
+    } else {
+        chunk.mark = mark;
+        ngx_memzero(scan, sizeof(ngx_llm_openai_scan_t));
+    }
+
+    if (ngx_llm_openai_scan_text(&chunk, p) != NGX_OK) {
         return NGX_DECLINED;
     }
 
     /* one choice, the first, with a delta: the first member of its table */
 
-    if (scan.nchoices != 1 || !(scan.seen[NGX_LLM_OPENAI_SCAN_CHOICE] & 1)) {
+    if (scan->nchoices != 1
+        || !(scan->seen[NGX_LLM_OPENAI_SCAN_CHOICE] & 1))
+    {
         return NGX_DECLINED;
     }
 
-    *flags = scan.flags;
+    if (end && rest <= NGX_LLM_OPENAI_TAIL) {
+        mark->tail_len = rest;
+        mark->tail_flags = scan->flags;
+        ngx_memcpy(mark->tail, end, rest);
+    }
+
+    *flags = before | scan->flags;
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan, u_char *p, u_char *last)
+ngx_llm_openai_scan_text(ngx_llm_openai_chunk_t *chunk, u_char *p)
 {
-    u_char      *key;
-    size_t       len;
-    ngx_uint_t   escaped;
+    size_t                  len;
+    u_char                 *key, *last;
+    ngx_uint_t              escaped;
+    ngx_llm_openai_scan_t  *scan;
+
+    scan = &chunk->scan;
+    last = chunk->last;
 
     while (p < last) {
 
@@ -142,19 +201,9 @@ ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan, u_char *p, u_char *last)
 
         case '"':
             key = ++p;
-            escaped = 0;
 
-            while (p < last && *p != '"') {
-
-                if (*p == '\\') {
-                    escaped = 1;
-                    p++;
-                }
-
-                p++;
-            }
-
-            if (p >= last) {
+            p = ngx_llm_openai_scan_string(p, last, &escaped);
+            if (p == NULL) {
                 return NGX_DECLINED;
             }
 
@@ -178,7 +227,7 @@ ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan, u_char *p, u_char *last)
                 p++;
             }
 
-            if (ngx_llm_openai_scan_key(scan, key, len, escaped, p, last)
+            if (ngx_llm_openai_scan_key(chunk, key, len, escaped, p)
                 != NGX_OK)
             {
                 return NGX_DECLINED;
@@ -236,6 +285,38 @@ ngx_llm_openai_scan_text(ngx_llm_openai_scan_t *scan, u_char *p, u_char *last)
 }
 
 
+/* the closing quote; what the string holds is the client's to judge */
+
+static u_char *
+ngx_llm_openai_scan_string(u_char *p, u_char *last, ngx_uint_t *escaped)
+{
+    *escaped = 0;
+
+    for ( ;; ) {
+        p = ngx_llm_scan_string(p, last);
+
+        if (p == last) {
+            return NULL;
+        }
+
+        if (*p == '"') {
+            return p;
+        }
+
+        if (*p == '\\') {
+            *escaped = 1;
+            p++;
+        }
+
+        if (p == last) {
+            return NULL;
+        }
+
+        p++;
+    }
+}
+
+
 static ngx_int_t
 ngx_llm_openai_scan_close(ngx_llm_openai_scan_t *scan, u_char c)
 {
@@ -259,11 +340,14 @@ ngx_llm_openai_scan_close(ngx_llm_openai_scan_t *scan, u_char c)
 
 
 static ngx_int_t
-ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
-    ngx_uint_t escaped, u_char *p, u_char *last)
+ngx_llm_openai_scan_key(ngx_llm_openai_chunk_t *chunk, u_char *key,
+    size_t len, ngx_uint_t escaped, u_char *p)
 {
     uint32_t                     bit;
+    ngx_llm_openai_scan_t       *scan;
     const ngx_llm_openai_key_t  *k;
+
+    scan = &chunk->scan;
 
     switch (scan->depth) {
 
@@ -293,7 +377,7 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
         return NGX_OK;
     }
 
-    if (escaped || p == last) {
+    if (escaped || p == chunk->last) {
         return NGX_DECLINED;
     }
 
@@ -307,7 +391,7 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
 
             scan->seen[scan->depth] |= bit;
 
-            return ngx_llm_openai_scan_value(scan, k, p, last);
+            return ngx_llm_openai_scan_value(chunk, k, p);
         }
     }
 
@@ -318,12 +402,15 @@ ngx_llm_openai_scan_key(ngx_llm_openai_scan_t *scan, u_char *key, size_t len,
 /* p is where the value begins */
 
 static ngx_int_t
-ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
-    const ngx_llm_openai_key_t *key, u_char *p, u_char *last)
+ngx_llm_openai_scan_value(ngx_llm_openai_chunk_t *chunk,
+    const ngx_llm_openai_key_t *key, u_char *p)
 {
-    u_char  next;
+    u_char                  next;
+    ngx_llm_openai_scan_t  *scan;
 
-    next = (p + 1 < last) ? p[1] : '\0';
+    scan = &chunk->scan;
+
+    next = (p + 1 < chunk->last) ? p[1] : '\0';
 
     switch (key->value) {
 
@@ -354,6 +441,11 @@ ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
     case NGX_LLM_OPENAI_VALUE_STRING:
 
         if (*p == '"') {
+
+            if (chunk->mark) {
+                ngx_llm_openai_scan_mark(chunk, key->flag, p);
+            }
+
             scan->flags |= (next != '"') ? key->flag : 0;
             return NGX_OK;
         }
@@ -365,4 +457,31 @@ ngx_llm_openai_scan_value(ngx_llm_openai_scan_t *scan,
     }
 
     return (*p == 'n') ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* p: the quote before the text */
+
+static void
+ngx_llm_openai_scan_mark(ngx_llm_openai_chunk_t *chunk, ngx_uint_t flag,
+    u_char *p)
+{
+    size_t                  len;
+    ngx_llm_openai_mark_t  *mark;
+
+    mark = chunk->mark;
+    chunk->mark = NULL;
+
+    len = p + 1 - chunk->start;
+
+    if (len > NGX_LLM_OPENAI_HEAD) {
+        return;
+    }
+
+    mark->scan = chunk->scan;
+    mark->flag = flag;
+    mark->head_len = len;
+    mark->tail_len = 0;
+
+    ngx_memcpy(mark->head, chunk->start, len);
 }

@@ -87,9 +87,18 @@ ngx_llm_openai_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
         return ngx_llm_openai_done(reader);
     }
 
+    if (reader->splice && state->mark == NULL) {
+
+        state->mark = ngx_pcalloc(reader->pool,
+                                  sizeof(ngx_llm_openai_mark_t));
+        if (state->mark == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     if (reader->splice && state->started && !error
         && !ngx_llm_openai_cut_frame(frame)
-        && ngx_llm_openai_scan(&text, &flags) == NGX_OK)
+        && ngx_llm_openai_scan(state->mark, &text, &flags) == NGX_OK)
     {
         state->first.seen = 1;
 

@@ -308,10 +308,6 @@ ngx_http_llm_resolv_t *ngx_http_llm_resolv(ngx_conf_t *cf);
 ngx_resolver_t *ngx_http_llm_resolv_resolver(ngx_conf_t *cf,
     ngx_http_llm_resolv_t *resolv);
 
-/* the text of resolv.conf */
-ngx_int_t ngx_http_llm_resolv_parse(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_http_llm_resolv_t *resolv);
-
 /* a literal, or what the text of a hosts file says: NGX_OK, NGX_DECLINED */
 ngx_int_t ngx_http_llm_resolv_literal(ngx_str_t *host,
     ngx_http_llm_addrs_t *addrs);
@@ -399,7 +395,7 @@ char *ngx_http_llm_deployment_templates(ngx_conf_t *cf,
 
 /* when all providers are known */
 ngx_int_t ngx_http_llm_deployment_init(ngx_conf_t *cf,
-    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_deployment_t *dep);
+    ngx_http_llm_deployment_t *dep);
 
 
 /* classes of failures: ngx_http_llm_fail.c */
@@ -532,7 +528,6 @@ struct ngx_http_llm_main_conf_s {
 
     ngx_http_llm_resolv_t        *resolv;       /* NULL: not asked for yet */
 
-    ngx_uint_t                    ndeployments;
     ngx_uint_t                    ngateways;    /* locations */
     time_t                        created;      /* for /v1/models */
     uint64_t                      warned;       /* variables of the body that
@@ -597,12 +592,10 @@ struct ngx_http_llm_attempt_s {
     ngx_http_llm_ctx_t           *ctx;
     ngx_http_llm_deployment_t    *deployment;
     ngx_http_llm_provider_t      *provider;
-    ngx_str_t                     public_model;
     ngx_llm_target_t              target;
     ngx_http_llm_clocks_t         clocks;
 
     ngx_chain_t                  *out;          /* head and body */
-    off_t                         out_len;
 
     /* the provider's own balancer */
     ngx_event_get_peer_pt         get;
@@ -634,7 +627,6 @@ struct ngx_http_llm_attempt_s {
                                                    the provider to be kept */
 
     ngx_msec_t                    started;
-    ngx_msec_t                    sent;         /* request is out */
     ngx_msec_t                    last;         /* last byte came */
 
     unsigned                      splice:1;     /* same dialect both sides */
@@ -647,7 +639,6 @@ struct ngx_http_llm_attempt_s {
     unsigned                      good:1;       /* first real event seen */
     unsigned                      probe:1;      /* of a half-open one */
     unsigned                      json:1;       /* content type */
-    unsigned                      sse:1;
     unsigned                      encoded:1;    /* content encoding */
     unsigned                      ended:1;      /* DONE or ERROR was read */
     unsigned                      lingers:1;    /* for the framing's end */
@@ -792,18 +783,46 @@ void ngx_http_llm_final_error(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
  */
 ngx_int_t ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b);
 
+/* what a status >= 300 with the body held so far means; NGX_DECLINED */
+ngx_int_t ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at);
+
 /* what the reader of a stream tells; data is the attempt */
 ngx_int_t ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev);
 
-/* the callbacks of a response that has begun; data is the context */
-ngx_int_t ngx_http_llm_input_filter_init(void *data);
-ngx_int_t ngx_http_llm_input_filter(void *data, ssize_t bytes);
+/*
+ * The next bytes of the body.  NGX_OK: a slice; NGX_DONE: the message has
+ * ended; NGX_AGAIN: b is used up.  NGX_ERROR: bad framing.
+ */
+ngx_int_t ngx_http_llm_answer_slice(ngx_http_llm_attempt_t *at, ngx_buf_t *b,
+    ngx_str_t *slice);
 
-/* takes back what would go on by itself */
-void ngx_http_llm_answer_stop(ngx_http_llm_ctx_t *ctx);
+/*
+ * source: the buffer that the slice lies in, if output may point into it, or
+ * NULL while output is held
+ */
+ngx_int_t ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at,
+    ngx_str_t *slice, ngx_buf_t *source);
 
 /* the stream is over without its end mark: what is still to be said */
 void ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at);
+
+/* ngx_http_llm_input.c: the input filter, what a good attempt sends */
+
+#define NGX_HTTP_LLM_OUT_SIZE     4096          /* output buffers begin so */
+
+/* data is the context */
+ngx_int_t ngx_http_llm_input_filter_init(void *data);
+ngx_int_t ngx_http_llm_input_filter(void *data, ssize_t bytes);
+
+/* a frame of a splice; source as above */
+ngx_int_t ngx_http_llm_input_raw(ngx_http_llm_attempt_t *at, ngx_str_t *raw,
+    ngx_buf_t *source);
+
+/* tells the core when nothing more is to come */
+void ngx_http_llm_input_close(ngx_http_llm_attempt_t *at);
+
+/* takes back what would go on by itself */
+void ngx_http_llm_input_stop(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_clock.c: one timer for all clocks of an attempt */
 void ngx_http_llm_clock_start(ngx_http_llm_ctx_t *ctx);

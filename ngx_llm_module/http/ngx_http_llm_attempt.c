@@ -59,7 +59,6 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     at->ctx = ctx;
     at->deployment = dep;
     at->provider = provider;
-    at->public_model = ctx->stage.name;
     at->probe = ctx->probe;
     at->stream = ctx->chat.stream;
     at->splice = (provider->dialect == ctx->dialect
@@ -389,7 +388,6 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
     at->received = 0;
     at->good = 0;
     at->json = 0;
-    at->sse = 0;
     at->encoded = 0;
     at->ended = 0;
     at->lingers = 0;

@@ -12,7 +12,8 @@
 /*
  * Where the core kept the body in one buffer that buffer is used as it is.
  * With a temporary file all parts are copied: the core empties and reuses its
- * buffer at every connect then.  NGX_OK, NGX_ERROR.
+ * buffer at every connect then.  A body of unknown length ends with a buffer
+ * that holds nothing, neither memory nor a file.  NGX_OK, NGX_ERROR.
  */
 
 ngx_int_t
@@ -33,7 +34,9 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
 
     cl = r->request_body->bufs;
 
-    if (cl->next == NULL && !cl->buf->in_file
+    if (ngx_buf_in_memory(cl->buf)
+        && (cl->next == NULL
+            || (cl->next->next == NULL && ngx_buf_special(cl->next->buf)))
         && r->request_body->temp_file == NULL)
     {
         body->data = cl->buf->pos;
@@ -44,7 +47,9 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
     len = 0;
 
     for ( /* void */ ; cl; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
+        if (!ngx_buf_special(cl->buf)) {
+            len += ngx_buf_size(cl->buf);
+        }
     }
 
     p = ngx_pnalloc(r->pool, (size_t) len + 1);
@@ -56,6 +61,10 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
+
+        if (ngx_buf_special(b)) {
+            continue;
+        }
 
         if (ngx_buf_in_memory(b)) {
             p = ngx_cpymem(p, b->pos, b->last - b->pos);

@@ -192,8 +192,7 @@ ngx_http_llm_deployment_templates(ngx_conf_t *cf,
 
 
 ngx_int_t
-ngx_http_llm_deployment_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
-    ngx_http_llm_deployment_t *dep)
+ngx_http_llm_deployment_init(ngx_conf_t *cf, ngx_http_llm_deployment_t *dep)
 {
     dep->provider = ngx_http_llm_provider_find(cf, &dep->provider_name);
 
@@ -203,8 +202,6 @@ ngx_http_llm_deployment_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
                       &dep->provider_name, dep->file, dep->line);
         return NGX_ERROR;
     }
-
-    dep->health = lmcf->ndeployments++;
 
     return NGX_OK;
 }

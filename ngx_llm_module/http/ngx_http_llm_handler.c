@@ -12,7 +12,6 @@
 #include <openssl/rand.h>
 
 
-
 typedef struct {
     ngx_str_t                 path;     /* below /v1 */
     ngx_uint_t                methods;

@@ -682,7 +682,7 @@ ngx_http_llm_model_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     dep = model->deployments.elts;
 
     for (i = 0; i < model->deployments.nelts; i++) {
-        if (ngx_http_llm_deployment_init(cf, lmcf, &dep[i]) != NGX_OK) {
+        if (ngx_http_llm_deployment_init(cf, &dep[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -488,7 +488,6 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *
      *     lmcf->zone = NULL;
      *     lmcf->key_digests = NULL;
-     *     lmcf->ndeployments = 0;
      *     lmcf->ngateways = 0;
      */
 

@@ -191,6 +191,10 @@ ngx_http_llm_next_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
         ctx->ready = 0;
 
+        /* the core puts the client's body there when it begins */
+
+        r->upstream->request_bufs = ctx->attempt->out;
+
         rc = ngx_http_llm_init_inner(r, ctx->attempt);
 
         if (rc != NGX_DECLINED) {
@@ -308,6 +312,14 @@ ngx_http_llm_free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     if (state) {
 
         /* the core calls with a state for nothing but ngx_..._next() */
+
+        if (at->fail == 0 && at->headers_done
+            && at->status.code >= NGX_HTTP_SPECIAL_RESPONSE)
+        {
+            /* the body was cut, the status says enough */
+
+            (void) ngx_http_llm_answer_refusal(at);
+        }
 
         fail = at->fail ? at->fail : NGX_LLM_FAIL_ERROR;
 

@@ -29,6 +29,7 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ngx_msec_t                  timeout;
     ngx_http_cleanup_t         *cln;
     ngx_http_llm_stage_t       *stage;
+    ngx_http_llm_loc_conf_t    *llcf;
     ngx_http_llm_provider_t    *provider;
     ngx_http_llm_deployment_t  *dep;
 
@@ -82,8 +83,12 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ngx_add_timer(&ctx->timer, timeout);
 
     r->connection->log->action = "resolving the provider's name";
-    r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    r->read_event_handler = llcf->ignore_client_abort ? ngx_http_block_reading
+                                                      : ngx_http_test_reading;
 
     return NGX_AGAIN;
 }
@@ -138,6 +143,17 @@ ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx)
     c = r->connection;
 
     ngx_http_llm_prepare_cleanup(ctx);
+
+    if (ngx_http_get_module_ctx(r, ngx_http_llm_module) != ctx) {
+
+        /* the client left, and post_action led the request elsewhere */
+
+        return;
+    }
+
+    /* not every upstream looks at the client: who does sets its own handler */
+
+    r->read_event_handler = ngx_http_block_reading;
 
     ngx_http_llm_start(r, ctx);
 

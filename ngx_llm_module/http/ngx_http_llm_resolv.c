@@ -23,6 +23,8 @@
 #define NGX_HTTP_LLM_RESOLV_SEARCH   16
 
 
+static ngx_int_t ngx_http_llm_resolv_parse(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_llm_resolv_t *resolv);
 static ngx_int_t ngx_http_llm_resolv_read(ngx_conf_t *cf, char *name,
     ngx_str_t *text);
 static ngx_uint_t ngx_http_llm_resolv_ipv6(void);
@@ -192,7 +194,7 @@ ngx_http_llm_resolv_ipv6(void)
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_llm_resolv_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_http_llm_resolv_t *resolv)
 {

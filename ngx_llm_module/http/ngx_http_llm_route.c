@@ -9,8 +9,7 @@
 #include "ngx_http_llm.h"
 
 
-#define NGX_HTTP_LLM_MAX_NAME      256
-#define NGX_HTTP_LLM_ROUTE_DEPTH   8
+#define NGX_HTTP_LLM_ROUTE_DEPTH  8
 
 
 static ngx_http_llm_model_t *ngx_http_llm_route_find(ngx_http_request_t *r,

@@ -370,7 +370,6 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         if (ngx_http_llm_name_is("content-type")) {
             at->json = ngx_http_llm_value_has("json")
                        && !ngx_http_llm_value_has("ndjson");
-            at->sse = ngx_http_llm_value_has("event-stream");
             return NGX_OK;
         }
 
@@ -642,7 +641,7 @@ ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     u = r->upstream;
 
     ngx_http_llm_clock_stop(ctx);
-    ngx_http_llm_answer_stop(ctx);
+    ngx_http_llm_input_stop(ctx);
 
     if (ctx->finalized) {
         return;

@@ -26,13 +26,15 @@ function column(id, name,    r, list) {
 }
 
 
-# what the gateway needs for one of proxy_pass, round by round
+# proxy_pass against the gateway, round by round: more is better for both
 
 function ratios(proxy, gateway, name,    r, n, list) {
     n = rounds[gateway]
 
     for (r = 1; r <= n; r++) {
-        list[r] = value[gateway, r, name] / value[proxy, r, name]
+        list[r] = name == "cpu" \
+                  ? value[proxy, r, name] / value[gateway, r, name] \
+                  : value[gateway, r, name] / value[proxy, r, name]
     }
 
     ratio = median(list, n)
@@ -42,11 +44,10 @@ function ratios(proxy, gateway, name,    r, n, list) {
 
 
 function title(text, unit) {
-    printf "\n%-27s %-23s %-23s %s\n", text, "proxy_pass", "gateway", \
-           "gateway / proxy_pass"
-    printf "%-11s conns  aim   %9s cpu us  p50us %9s cpu us  p50us " \
-           " %s  (min-max)   cpu  +p50  +p99\n", "", unit, unit, \
-           substr(unit "       ", 1, 7)
+    printf "\n%-18s %22s %25s %29s\n", text, "proxy_pass", "gateway", \
+           "gateway : proxy_pass"
+    printf "%-11s conns  %8s cpu us  p50 us  %8s cpu us  p50 us   aim " \
+           "  cpu  (min-max)   %-7s  +p50   +p99\n", "", unit, unit, unit
 }
 
 
@@ -59,7 +60,7 @@ function aim(what, dialect) {
 }
 
 
-function row(what, conns, dialect,    proxy, gateway, u) {
+function row(what, conns, dialect,    proxy, gateway, rate) {
     proxy = what SUBSEP conns SUBSEP dialect ".proxy"
     gateway = what SUBSEP conns SUBSEP dialect ".gateway"
 
@@ -67,20 +68,19 @@ function row(what, conns, dialect,    proxy, gateway, u) {
         return
     }
 
-    ratios(proxy, gateway, "cpu")
-    u = ratio
-
     ratios(proxy, gateway, "rate")
+    rate = ratio
 
-    printf "%-11s %5d %5.2f%s %9d %6.1f %6d %9d %6.1f %6d   %.2f  " \
-           "(%.2f-%.2f) %5.2f %+5d %+5d\n", \
-           dialect, conns, aim(what, dialect), \
-           (ratio < aim(what, dialect) ? "*" : " "), \
+    ratios(proxy, gateway, "cpu")
+
+    printf "%-11s %5d  %8d %6.2f  %6d  %8d %6.2f  %6d  %.2f%s %.2f " \
+           "(%.2f-%.2f)  %.2f  %+7d %+6d\n", \
+           dialect, conns, \
            column(proxy, "rate"), column(proxy, "cpu"), \
            column(proxy, "p50"), \
            column(gateway, "rate"), column(gateway, "cpu"), \
-           column(gateway, "p50"), \
-           ratio, low, high, u, \
+           column(gateway, "p50"), aim(what, dialect), \
+           (ratio < aim(what, dialect) ? "*" : " "), ratio, low, high, rate, \
            column(gateway, "p50") - column(proxy, "p50"), \
            column(gateway, "p99") - column(proxy, "p99")
 }
@@ -111,13 +111,13 @@ function open_row(dialect,    proxy, gateway, more) {
 
     more = memory[gateway] - memory[proxy]
 
-    printf "%-11s %5d    16%s %9d %6.1f %6.1f %9d %6.1f %6.1f   " \
-           "%+.1f KiB  %12.2f %+5d %+5d\n", \
-           dialect, order["open"], (more > 16 ? "*" : " "), \
+    printf "%-11s %5d  %8d %6.2f %7.1f  %8d %6.2f %7.1f    16%s %.2f " \
+           "%+12.1f KiB %+9d %+6d\n", \
+           dialect, order["open"], \
            value[proxy, 1, "rate"], value[proxy, 1, "cpu"], memory[proxy], \
            value[gateway, 1, "rate"], value[gateway, 1, "cpu"], \
-           memory[gateway], more, \
-           value[gateway, 1, "cpu"] / value[proxy, 1, "cpu"], \
+           memory[gateway], (more > 16 ? "*" : " "), \
+           value[proxy, 1, "cpu"] / value[gateway, 1, "cpu"], more, \
            value[gateway, 1, "p50"] - value[proxy, 1, "p50"], \
            value[gateway, 1, "p99"] - value[proxy, 1, "p99"]
 }
@@ -127,10 +127,13 @@ function count_row(what, dialect,    proxy, gateway) {
     proxy = "count." what SUBSEP 1 SUBSEP dialect ".proxy"
     gateway = "count." what SUBSEP 1 SUBSEP dialect ".gateway"
 
-    printf "%-11s %-11s %14d %23d %+13d\n", dialect, what, \
-           value[proxy, 1, "cpu"] * unit[what], \
-           value[gateway, 1, "cpu"] * unit[what], \
-           (value[gateway, 1, "cpu"] - value[proxy, 1, "cpu"]) * unit[what]
+    if (!(gateway in rounds)) {
+        return
+    }
+
+    printf "%-11s %-7s %14d %25d %+29d\n", dialect, what, \
+           value[proxy, 1, "cpu"], value[gateway, 1, "cpu"], \
+           value[gateway, 1, "cpu"] - value[proxy, 1, "cpu"]
 }
 
 
@@ -171,33 +174,28 @@ END {
     rows("stream", "streams of 100 events", "event/s")
 
     if ("open" in seen) {
-        printf "\n%-27s %-23s %-23s %s\n", "open streams", "proxy_pass", \
-               "gateway", "gateway - proxy_pass"
-        printf "%-11s conns  aim     event/s cpu us    KiB   event/s " \
-               "cpu us    KiB   a stream              cpu  +p50  +p99\n", ""
+        printf "\n%-18s %22s %25s %29s\n", "open streams", "proxy_pass", \
+               "gateway", "gateway : proxy_pass"
+        printf "%-11s conns  %8s cpu us     KiB  %8s cpu us     KiB   aim " \
+               "  cpu     a stream        +p50   +p99\n", "", \
+               "event/s", "event/s"
         open_row("same")
         open_row("translated")
     }
 
     if ("count.plain" in seen) {
-        for (c in seen) {
-            unit[substr(c, 7)] = 1
-        }
+        printf "\n%-18s %15s %25s %29s\n", "instructions", "proxy_pass", \
+               "gateway", "gateway - proxy_pass"
 
-        printf "\n%-33s %-23s %-11s %s\n", \
-               "instructions in user space", "proxy_pass", "gateway", \
-               "more by"
+        n = split("plain large stream", list, " ")
 
-        for (i = split("plain large stream", list, " "); i > 0; i--) {
-            wanted[i] = list[i]
-        }
-
-        for (i = 1; i <= 3; i++) {
-            count_row(wanted[i], "same")
-            count_row(wanted[i], "translated")
+        for (i = 1; i <= n; i++) {
+            count_row(list[i], "same")
+            count_row(list[i], "translated")
         }
     }
 
-    printf "\nTimes are microseconds, cpu is the worker's for one request, " \
-           "or event; * is short of the aim.\n"
+    printf "\ncpu us: the worker's for one request, or event; its ratio is " \
+           "how many of them the\nsame processor does.  * is short of the " \
+           "aim.  Instructions are those of user space,\nfor one request.\n"
 }

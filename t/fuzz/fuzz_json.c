@@ -15,6 +15,8 @@
 
 #include "ngx_llm_json.h"
 
+#include <yajl/yajl_parse.h>
+
 
 #define fuzz_assert(cond)                                                    \
     if (!(cond)) {                                                           \
@@ -25,6 +27,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void fuzz_yajl(ngx_str_t *text, ngx_llm_json_t *root,
+    ngx_llm_json_conf_t *conf);
+static ngx_uint_t fuzz_yajl_parse(ngx_str_t *text, char *before, char *after);
 static void fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node,
     ngx_str_t *text);
 static void fuzz_string(ngx_pool_t *pool, ngx_llm_json_t *node);
@@ -51,6 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_assert((root == NULL) == (conf.error.len != 0));
 
+    fuzz_yajl(&text, root, &conf);
+
     if (root) {
         fuzz_walk(pool, root, &text);
 
@@ -70,6 +77,79 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_destroy_pool(pool);
 
     return 0;
+}
+
+
+/*
+ * yajl thinks the same of the text, apart from what it lets pass: overlong
+ * and surrogate UTF-8, VT and FF between tokens, any depth
+ */
+
+static void
+fuzz_yajl(ngx_str_t *text, ngx_llm_json_t *root, ngx_llm_json_conf_t *conf)
+{
+    u_char      *p, *last;
+    size_t       n;
+    ngx_uint_t   right;
+
+    right = fuzz_yajl_parse(text, "", "");
+
+    if (root) {
+        fuzz_assert(right);
+        return;
+    }
+
+    /* a token that is cut behind the value goes unseen but in an array */
+
+    if (!right || !fuzz_yajl_parse(text, "[", "\n]")
+        || ngx_strnstr(conf->error.data, "nested too deep", conf->error.len))
+    {
+        return;
+    }
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p += n) {
+
+        n = (*p < 0x80) ? 1 : ngx_llm_utf8_char(p, last);
+
+        if (n == 0 || *p == '\v' || *p == '\f') {
+            return;
+        }
+    }
+
+    fuzz_assert(text->len == 0);
+}
+
+
+static ngx_uint_t
+fuzz_yajl_parse(ngx_str_t *text, char *before, char *after)
+{
+    yajl_handle  h;
+    yajl_status  status;
+
+    h = yajl_alloc(NULL, NULL, NULL);
+    fuzz_assert(h != NULL);
+
+    yajl_config(h, yajl_dont_validate_strings, 1);
+
+    status = yajl_parse(h, (u_char *) before, ngx_strlen(before));
+
+    if (status == yajl_status_ok) {
+        status = yajl_parse(h, text->data, text->len);
+    }
+
+    if (status == yajl_status_ok) {
+        status = yajl_parse(h, (u_char *) after, ngx_strlen(after));
+    }
+
+    if (status == yajl_status_ok) {
+        status = yajl_complete_parse(h);
+    }
+
+    yajl_free(h);
+
+    return (status == yajl_status_ok);
 }
 
 

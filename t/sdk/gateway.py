@@ -141,14 +141,28 @@ class Gateway:
         """ports: what %(name)d stands for in http."""
 
         self.prefix = prefix
-        self.port = free_port()
-        self.url = "http://127.0.0.1:%d" % self.port
 
         for name in ("logs", "temp"):
             os.makedirs(os.path.join(prefix, name), exist_ok=True)
 
         self.errors = os.path.join(prefix, "logs", "error.log")
         self.conf = os.path.join(prefix, "nginx.conf")
+
+        for tries in range(5):
+            self.start(http, ports or {}, env or {})
+
+            try:
+                self.wait()
+                return
+
+            except RuntimeError as e:
+                # somebody else was faster
+                if tries == 4 or "Address already in use" not in str(e):
+                    raise
+
+    def start(self, http, ports, env):
+        self.port = free_port()
+        self.url = "http://127.0.0.1:%d" % self.port
         open(self.errors, "w").close()
 
         # below a build folder that only root may enter, workers stay root
@@ -158,22 +172,20 @@ class Gateway:
         with open(self.conf, "w") as f:
             f.write(CONF % {
                 "module": os.environ["MODULE"], "user": user,
-                "port": self.port, "http": http % (ports or {}),
+                "port": self.port, "http": http % ports,
                 "all": hashlib.sha256(KEY.encode()).hexdigest(),
                 "narrow": hashlib.sha256(NARROW.encode()).hexdigest()})
 
-        env = dict(os.environ, **(env or {}))
+        env = dict(os.environ, **env)
 
         # where nginx looks for sockets that it inherits
         env.pop("NGINX", None)
 
         self.process = subprocess.Popen(
-            [os.environ["NGINX_BIN"], "-p", prefix + "/", "-c", self.conf,
+            [os.environ["NGINX_BIN"], "-p", self.prefix + "/", "-c", self.conf,
              "-e", "logs/error.log"],
             env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
-
-        self.wait()
 
     def wait(self):
         until = time.time() + 10

@@ -246,17 +246,25 @@ class Suite:
             try:
                 guard(function, case)
 
-            except Failed as e:
-                where = traceback.extract_tb(e.__traceback__)
-                mine = [f for f in where
-                        if f.filename != os.path.abspath(__file__)]
-                problems.append("line %d: %s" % (mine[-1].lineno, e))
-
-            except Exception:
-                problems.append(traceback.format_exc(limit=-6))
+            except Exception as e:
+                problems.append(where(e) + (
+                    str(e) if isinstance(e, Failed) else
+                    "".join(traceback.format_exception_only(e))))
 
             problems += case.end()
             self.report(name, problems)
+
+
+def where(e):
+    """The lines of the tests that led to it, not those of the clients."""
+
+    here = os.path.dirname(os.path.abspath(__file__))
+
+    return "".join(
+        "%s:%d: " % (os.path.basename(frame.filename), frame.lineno)
+        for frame in traceback.extract_tb(e.__traceback__)
+        if os.path.dirname(frame.filename) == here
+        and frame.filename != os.path.abspath(__file__))
 
 
 def guard(function, case, limit=60):

@@ -501,6 +501,7 @@ class Provider:
         self.requests = []
         self.violations = []
         self.left = set()
+        self.progress = {}          # events sent, by user
         self.seen = collections.Counter()
         self.ports = {}
         self.servers = []
@@ -785,6 +786,7 @@ class Handler(BaseHTTPRequestHandler):
 
             self.event(name, data, said.size)
             sent += 1
+            provider.progress[view.user] = sent
 
             if said.pause and not self.wait(said.pause, view.user):
                 return

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -60,6 +61,9 @@ def before(provider):
 
 
 def main():
+    # what is open must be closed, too, where time is up
+    signal.signal(signal.SIGTERM, lambda *args: sys.exit(143))
+
     only = sys.argv[1] if len(sys.argv) > 1 else None
     judges = specs.Specs()
 

@@ -375,7 +375,7 @@ await over('timeout', async (client, model, api) => {
     const user = 'node-timeout-' + api;
 
     await assert.rejects(
-        connect({ timeout: 400 }).chat.completions.create({
+        connect({ timeout: 1000 }).chat.completions.create({
             model: model + '.slow-20', user, messages: said('x') }),
         OpenAI.APIConnectionTimeoutError);
 

@@ -493,7 +493,7 @@ test_memory(void)
             test_ok(rc == NGX_ERROR || rc == NGX_DECLINED);
         }
 
-        test_ok(n > 5 && n < 1000);
+        test_ok(n > 2 && n < 1000);
 
         free(body.data);
     }
