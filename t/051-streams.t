@@ -287,6 +287,11 @@ for my $case (
     ["[DONE], then cut", "sse\nrole\ntext one \nfinish\ndone\ncut"],
     ["[DONE], then garbage",
      "sse\nrole\ntext one \nfinish\ndone\nraw zzz\nstall"],
+    ["[DONE], then garbage, at once",
+     "hold\nsse\nrole\ntext one \nfinish\ndone\nraw zzz\nflush\nstall"],
+    ["[DONE], then cut, at once",
+     "hold\nsse\nrole\ntext one \nfinish\ndone\nflush\ncut"],
+    ["no [DONE], at once", "hold\nsse\nrole\ntext one \nfinish\nend"],
 ) {
     my ($name, $script) = @$case;
 

@@ -1003,6 +1003,46 @@ sub shell {
 }
 
 
+# --- README.md: alice's models ----------------------------------------------
+
+my ($readme) = grep { $_->{lang} eq 'nginx' } blocks_of($page{'README.md'});
+
+$server = start($readme->{text});
+
+my %alice = (key => "${secret}keys/alice");
+
+is(join(' ', map { $_->{id} } @{get('/v1/models', %alice)->{json}{data}}),
+   'gpt-4o claude-sonnet', 'README.md: what alice may use');
+is(ask('local-small', %alice)->{status}, 403, 'README.md: and what not');
+stop($server);
+
+
+# --- conf.example/routing.conf ----------------------------------------------
+
+my $routing = slurp("$root/conf.example/routing.conf");
+
+$routing =~ s/(llm_provider openai \{\n)/$1url http:\/\/127.0.0.1:8084;\n/;
+$routing =~ s/(llm_provider anthropic \{\n)/$1url http:\/\/127.0.0.1:8082;\n/;
+
+$server = start($routing);
+
+my %search = (key => "${secret}keys/search");
+my $tools = [{ type => 'function', function => { name => 'f' } }];
+my $inside = [{ role => 'user', content => 'This is Internal only.' }];
+
+answered(ask('auto', %search), qr/model=llama-3.1-8b /, 'routing.conf: small');
+answered(ask('auto', %search, body => { tools => $tools }),
+         qr/model=(gpt-4o|claude-sonnet-4-5) /, 'routing.conf: large');
+answered(ask('auto', %search, body => { tools => $tools,
+                                        messages => $inside }),
+         qr/model=llama-3.1-8b /, 'routing.conf: stays in the house');
+answered(ask('large', %search, path => '/small/v1/chat/completions'),
+         qr/model=llama-3.1-8b /, 'routing.conf: a path of its own');
+is(ask('large', key => "${secret}keys/batch")->{status}, 403,
+   'routing.conf: not for batch');
+stop($server);
+
+
 # --- variables.md ----------------------------------------------------------
 
 my $variables = $page{'docs/variables.md'};

@@ -20,6 +20,8 @@ static ngx_int_t ngx_llm_gemini_write_model_turn(
     ngx_llm_gemini_request_t *ctx, ngx_llm_message_t *m);
 static ngx_int_t ngx_llm_gemini_write_message(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m);
+static void ngx_llm_gemini_write_first_turn(ngx_llm_gemini_request_t *ctx);
+static void ngx_llm_gemini_write_first_parts(ngx_llm_gemini_request_t *ctx);
 static void ngx_llm_gemini_end(ngx_llm_gemini_request_t *ctx);
 
 
@@ -240,7 +242,7 @@ ngx_llm_gemini_write_contents(ngx_llm_gemini_request_t *ctx)
     }
 
     if (ctx->content == NGX_LLM_GEMINI_NONE) {
-        ngx_llm_gemini_begin(ctx, NGX_LLM_GEMINI_USER);
+        ngx_llm_gemini_write_first_turn(ctx);
     }
 
     if (ctx->content == NGX_LLM_GEMINI_MODEL && !ctx->called
@@ -315,14 +317,7 @@ ngx_llm_gemini_write_model_turn(ngx_llm_gemini_request_t *ctx,
 
         /* a conversation begins with the user */
 
-        if (ctx->system) {
-            ngx_llm_gemini_begin(ctx, NGX_LLM_GEMINI_USER);
-
-        } else {
-            ngx_llm_gemini_begin(ctx, NGX_LLM_GEMINI_USER);
-            ngx_llm_out_lit(ctx->out, "{\"text\":\".\"}");
-            ctx->texted = 1;
-        }
+        ngx_llm_gemini_write_first_turn(ctx);
     }
 
     if (ctx->content != NGX_LLM_GEMINI_MODEL) {
@@ -417,15 +412,36 @@ ngx_llm_gemini_begin(ngx_llm_gemini_request_t *ctx,
     ngx_llm_out_lit(ctx->out, "{\"role\":\"user\",\"parts\":[");
 
     if (content == NGX_LLM_GEMINI_USER && ctx->system) {
-        ctx->system = 0;
-        ctx->texted = 1;
+        ngx_llm_gemini_write_first_parts(ctx);
+        ngx_llm_out_char(ctx->out, ',');
+    }
+}
 
+
+/* a turn of the user's that holds what has no place elsewhere */
+
+static void
+ngx_llm_gemini_write_first_turn(ngx_llm_gemini_request_t *ctx)
+{
+    ctx->content = NGX_LLM_GEMINI_USER;
+
+    ngx_llm_out_lit(ctx->out, "{\"role\":\"user\",\"parts\":[");
+    ngx_llm_gemini_write_first_parts(ctx);
+}
+
+
+static void
+ngx_llm_gemini_write_first_parts(ngx_llm_gemini_request_t *ctx)
+{
+    if (ctx->system) {
         ngx_llm_gemini_write_system_parts(ctx);
 
-        if (!ngx_llm_gemini_only_system(ctx)) {
-            ctx->prefixed = 1;
-        }
+    } else {
+        ngx_llm_out_lit(ctx->out, "{\"text\":\".\"}");
     }
+
+    ctx->system = 0;
+    ctx->texted = 1;
 }
 
 

@@ -53,8 +53,21 @@ ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b)
             ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
                           "llm provider \"%V\" sent invalid chunked response",
                           &at->provider->name);
-            at->fail = NGX_LLM_FAIL_INVALID;
-            return NGX_DECLINED;
+
+            at->keepalive = 0;
+
+            if (!at->good) {
+                at->fail = NGX_LLM_FAIL_INVALID;
+                return NGX_DECLINED;
+            }
+
+            at->body_done = 1;
+
+            if (!at->ended) {
+                at->fail = NGX_LLM_FAIL_INVALID;
+            }
+
+            break;
         }
 
         if (rc == NGX_OK) {

@@ -78,9 +78,15 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
         }
 
         if (rc == NGX_ERROR) {
-            at->fail = NGX_LLM_FAIL_INVALID;
             at->keepalive = 0;
             at->body_done = 1;
+
+            /* behind the stream's end mark it does no harm */
+
+            if (!at->ended) {
+                at->fail = NGX_LLM_FAIL_INVALID;
+            }
+
             break;
         }
 
