@@ -872,23 +872,32 @@ try('llm_next_timeout', mock => { 8081 => 'openai status=500 delay=300ms' },
     });
 
 try('llm_ignore_client_abort',
-    mock => { 8081 => 'openai "text=one two three four five" delay=300ms' },
+    mock => { 8081 => 'openai "text=one two three four five" delay=100ms '
+                      . 'chunk_delay=60ms' },
     run => sub {
         my ($s) = @_;
-        my $body = encode_json({
-            model => 'gpt-4o',
-            messages => [{ role => 'user', content => 'Hello!' }] });
-        my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                           PeerPort => $port{8080});
 
-        print {$socket} "POST /v1/chat/completions HTTP/1.1\r\n"
-                        . "Host: x\r\nContent-Length: " . length($body)
-                        . "\r\n\r\n$body";
-        sleep 0.1;
-        close $socket;
+        for my $stream (JSON::PP::false, JSON::PP::true) {
+            my $body = encode_json({
+                model => 'gpt-4o', stream => $stream,
+                messages => [{ role => 'user', content => 'Hello!' }] });
+            my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                               PeerPort => $port{8080});
 
-        is(wait_log($s, 'tokens.log', qr/\n/), "5\n",
-           'llm_ignore_client_abort: the usage is known');
+            # the reset has the first write after it fail
+
+            setsockopt($socket, Socket::SOL_SOCKET, Socket::SO_LINGER,
+                       pack('II', 1, 0));
+            print {$socket} "POST /v1/chat/completions HTTP/1.1\r\n"
+                            . "Host: x\r\nContent-Length: " . length($body)
+                            . "\r\n\r\n$body";
+            sleep($stream ? 0.25 : 0.05);
+            close $socket;
+
+            is(wait_log($s, 'tokens.log', $stream ? qr/\n.*\n/s : qr/\n/),
+               $stream ? "5\n5\n" : "5\n",
+               'llm_ignore_client_abort: the usage is known');
+        }
     });
 
 try('llm_mock', run => sub {

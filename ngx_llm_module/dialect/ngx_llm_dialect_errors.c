@@ -51,6 +51,8 @@ static ngx_llm_error_row_t  ngx_llm_error_rows[] = {
       ngx_string("server_error"), ngx_null_string },
     { 413, NGX_LLM_FAIL_REQUEST, 413,
       ngx_string("invalid_request_error"), ngx_string("request_too_large") },
+    { 422, NGX_LLM_FAIL_REQUEST, 422,
+      ngx_string("invalid_request_error"), ngx_null_string },
     { 429, NGX_LLM_FAIL_RATE_LIMIT, 429,
       ngx_string("rate_limit_error"), ngx_string("provider_rate_limit") },
     { 499, NGX_LLM_FAIL_REQUEST, 400,
@@ -144,10 +146,6 @@ void
 ngx_llm_error_status(ngx_llm_error_t *err, ngx_uint_t status)
 {
     ngx_llm_error_row_t  *row;
-
-    if (status == 422) {
-        status = 400;
-    }
 
     for (row = ngx_llm_error_rows; row->status; row++) {
 

@@ -393,8 +393,11 @@ ngx_llm_gemini_result_object(ngx_llm_gemini_request_t *ctx, ngx_str_t *text,
             break;
         }
 
+        /* blanks, as they are or escaped */
+
         if (text->data[i] != ' ' && text->data[i] != '\\'
-            && text->data[i] != 'n')
+            && text->data[i] != 'n' && text->data[i] != 'r'
+            && text->data[i] != 't')
         {
             return NGX_DECLINED;
         }

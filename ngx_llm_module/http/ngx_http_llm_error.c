@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_llm_add_dropped(ngx_http_request_t *r,
     ngx_array_t *dropped);
 static ngx_uint_t ngx_http_llm_is_text(ngx_str_t *value);
 static ngx_int_t ngx_http_llm_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_llm_lost(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_llm_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 
@@ -289,9 +291,12 @@ ngx_http_llm_error_final(ngx_llm_error_t *err)
         return 1;
     }
 
-    return err->code.len == sizeof("insufficient_quota") - 1
-           && ngx_strncmp(err->code.data, "insufficient_quota", err->code.len)
-              == 0;
+#define ngx_http_llm_code_is(s)                                              \
+    (err->code.len == sizeof(s) - 1                                          \
+     && ngx_strncmp(err->code.data, s, sizeof(s) - 1) == 0)
+
+    return ngx_http_llm_code_is("insufficient_quota")
+           || ngx_http_llm_code_is("provider_auth");
 }
 
 
@@ -598,9 +603,44 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
 }
 
 
+/*
+ * The client has left.  Where its answer is to be read to the end all the same
+ * the core must not hear of it: what was to be sent counts as sent.
+ */
+
+static ngx_int_t
+ngx_http_llm_lost(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_chain_t              *cl;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (!llcf->ignore_client_abort
+        || ctx->attempt == NULL
+        || ctx->finalized
+        || !r->connection->error)
+    {
+        return NGX_ERROR;
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        cl->buf->pos = cl->buf->last;
+    }
+
+    for (cl = r->upstream->busy_bufs; cl; cl = cl->next) {
+        cl->buf->pos = cl->buf->last;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_int_t            rc;
     ngx_buf_t           *b;
     ngx_chain_t         *cl, out;
     ngx_http_llm_ctx_t  *ctx;
@@ -608,7 +648,13 @@ ngx_http_llm_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
 
     if (ctx == NULL || ctx->page.data == NULL || in == NULL) {
-        return ngx_http_next_body_filter(r, in);
+        rc = ngx_http_next_body_filter(r, in);
+
+        if (rc == NGX_ERROR && ctx) {
+            return ngx_http_llm_lost(r, ctx, in);
+        }
+
+        return rc;
     }
 
     for (cl = in; cl; cl = cl->next) {

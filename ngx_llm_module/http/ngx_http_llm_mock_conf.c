@@ -98,6 +98,7 @@ static char *ngx_http_llm_mock_option(ngx_conf_t *cf,
 static char *ngx_http_llm_mock_value(ngx_conf_t *cf,
     ngx_http_llm_mock_t *mock, ngx_str_t *word, ngx_str_t *name,
     ngx_str_t *value);
+static ngx_http_llm_mock_option_t *ngx_http_llm_mock_find(ngx_str_t *name);
 static char *ngx_http_llm_mock_check(ngx_conf_t *cf,
     ngx_http_llm_mock_t *mock);
 static ngx_int_t ngx_http_llm_mock_prepare(ngx_conf_t *cf,
@@ -328,15 +329,9 @@ ngx_http_llm_mock_value(ngx_conf_t *cf, ngx_http_llm_mock_t *mock,
     ngx_http_llm_mock_option_t        *option;
     ngx_http_compile_complex_value_t   ccv;
 
-    for (option = ngx_http_llm_mock_options; option->name.len; option++) {
-        if (option->name.len == name->len
-            && ngx_strncmp(option->name.data, name->data, name->len) == 0)
-        {
-            break;
-        }
-    }
+    option = ngx_http_llm_mock_find(name);
 
-    if (option->name.len == 0) {
+    if (option == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
                            word);
         return NGX_CONF_ERROR;
@@ -437,6 +432,24 @@ ngx_http_llm_mock_value(ngx_conf_t *cf, ngx_http_llm_mock_t *mock,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value in \"%V\"", word);
 
     return NGX_CONF_ERROR;
+}
+
+
+static ngx_http_llm_mock_option_t *
+ngx_http_llm_mock_find(ngx_str_t *name)
+{
+    ngx_http_llm_mock_option_t  *option;
+
+    for (option = ngx_http_llm_mock_options; option->name.len; option++) {
+
+        if (option->name.len == name->len
+            && ngx_strncmp(option->name.data, name->data, name->len) == 0)
+        {
+            return option;
+        }
+    }
+
+    return NULL;
 }
 
 

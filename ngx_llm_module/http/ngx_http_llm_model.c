@@ -466,6 +466,13 @@ ngx_http_llm_model_fallback_on(ngx_conf_t *cf,
         return "cannot be \"on=off\"";
     }
 
+    if (fallback->on == 0) {
+
+        /* "embeddings" alone serves no chat */
+
+        fallback->on = NGX_HTTP_LLM_NEXT_OFF;
+    }
+
     return NGX_CONF_OK;
 }
 

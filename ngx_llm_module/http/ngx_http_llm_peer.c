@@ -201,8 +201,7 @@ ngx_http_llm_next_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
             return rc;
         }
 
-        ctx->attempt->fail = NGX_LLM_FAIL_ERROR;
-        ngx_http_llm_attempt_failed(ctx->attempt, NGX_LLM_FAIL_ERROR);
+        ngx_http_llm_attempt_failed(ctx->attempt, ctx->attempt->fail);
     }
 }
 
@@ -217,12 +216,21 @@ ngx_http_llm_init_inner(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 
     provider = at->provider;
 
+    if (provider->key_missing) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "llm provider \"%V\": it has no key",
+                      &provider->name);
+        at->fail = NGX_LLM_FAIL_AUTH;
+        return NGX_DECLINED;
+    }
+
     if (provider->peers
         && ngx_http_llm_peers_ready(provider->peers, NULL) != NGX_OK)
     {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "llm provider \"%V\": no address of \"%V\" is known",
                       &provider->name, &provider->host);
+        at->fail = NGX_LLM_FAIL_ERROR;
         return NGX_DECLINED;
     }
 

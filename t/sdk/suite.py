@@ -603,7 +603,7 @@ PROVIDER = {
     "error-400": (openai.BadRequestError, 400, None),
     "error-404": (openai.NotFoundError, 404, "model_not_found"),
     "error-413": (openai.APIStatusError, 413, None),
-    "error-422": (openai.BadRequestError, 400, None),
+    "error-422": (openai.UnprocessableEntityError, 422, None),
     "context": (openai.BadRequestError, 400, "context_length_exceeded"),
     "error-401": (openai.InternalServerError, 502, "provider_auth"),
     "error-402": (openai.InternalServerError, 502, "provider_auth"),

@@ -48,7 +48,7 @@ test_status(void)
         { 408, 502, NGX_LLM_FAIL_SERVER_ERROR, "server_error", NULL },
         { 413, 413, NGX_LLM_FAIL_REQUEST, "invalid_request_error",
           "request_too_large" },
-        { 422, 400, NGX_LLM_FAIL_REQUEST, "invalid_request_error", NULL },
+        { 422, 422, NGX_LLM_FAIL_REQUEST, "invalid_request_error", NULL },
         { 429, 429, NGX_LLM_FAIL_RATE_LIMIT, "rate_limit_error",
           "provider_rate_limit" },
         { 499, 400, NGX_LLM_FAIL_REQUEST, "invalid_request_error", NULL },

@@ -304,7 +304,7 @@ test_errors(void)
           "status=502 fail=server_error type=server_error message=oops" },
         { 422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"field required\","
                "\"type\":\"missing\"}]}",
-          "status=400 fail=request type=invalid_request_error "
+          "status=422 fail=request type=invalid_request_error "
           "message=field required" },
         { 400, "[{\"error\":{\"code\":400,\"message\":\"API key not valid. "
                "Please pass one.\",\"status\":\"INVALID_ARGUMENT\"}}]",
