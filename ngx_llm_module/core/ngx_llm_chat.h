@@ -52,7 +52,8 @@ struct ngx_llm_part_s {
 
     ngx_str_t             text;         /* text, refusal, reasoning; input of
                                            a custom tool call */
-    ngx_str_t             signature;    /* reasoning */
+    ngx_str_t             signature;    /* reasoning; in answers also of text
+                                           and calls: see ngx_llm_event_t */
     ngx_str_t             media_type;   /* plain; of data */
     ngx_str_t             data;         /* base64, or sealed reasoning */
     ngx_str_t             url;          /* image, file; no data: URL */
@@ -311,6 +312,9 @@ typedef struct {
     ngx_str_t                 text;
     ngx_llm_finish_e          finish;
     ngx_str_t                 stop_sequence;
+    ngx_str_t                 signature;    /* TEXT, which may be empty then,
+                                               and TOOL_START: sealed, comes
+                                               back with them */
     ngx_llm_usage_t          *usage;
     ngx_llm_error_t          *error;
     unsigned                  custom:1;     /* TOOL_START of a custom tool */

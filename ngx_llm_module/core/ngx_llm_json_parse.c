@@ -26,8 +26,9 @@
 
 #define NGX_LLM_JSON_NO_OFFSET  ((size_t) -1)
 
-/* nodes that are allocated at once */
+/* nodes that are allocated at once, at first and of a large tree */
 #define NGX_LLM_JSON_NODES      8
+#define NGX_LLM_JSON_MANY       64
 
 
 typedef struct {
@@ -36,7 +37,7 @@ typedef struct {
     ngx_llm_json_conf_t  *conf;         /* NULL: no error text */
     ngx_uint_t            depth;
     ngx_uint_t            max_depth;
-    ngx_uint_t            nnodes;
+    ngx_uint_t            nnodes;       /* there is memory for */
     ngx_uint_t            max_nodes;
     ngx_llm_json_t       *nodes;        /* the next to use */
     ngx_llm_json_t       *last;
@@ -50,11 +51,14 @@ typedef struct {
 
 static ngx_llm_json_t *ngx_llm_json_read(ngx_llm_json_ctx_t *ctx,
     u_char **pos);
-static ngx_llm_json_t *ngx_llm_json_add(ngx_llm_json_ctx_t *ctx, u_char *p);
-static u_char *ngx_llm_json_value(ngx_llm_json_t *node, u_char *p,
+static ngx_int_t ngx_llm_json_more(ngx_llm_json_ctx_t *ctx, u_char *p);
+static u_char *ngx_llm_json_key(ngx_llm_json_ctx_t *ctx,
+    ngx_llm_json_t *node, u_char **pos, u_char *last);
+static u_char *ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p,
+    u_char *last);
+static u_char *ngx_llm_json_word(ngx_llm_json_t *node, u_char *p,
     u_char *last);
 static u_char *ngx_llm_json_number(u_char *p, u_char *last);
-static u_char *ngx_llm_json_escape(u_char *p, u_char *last);
 static void ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p);
 static ngx_int_t ngx_llm_json_utf8(ngx_llm_json_ctx_t *ctx);
 static ngx_int_t ngx_llm_json_check(ngx_llm_json_ctx_t *ctx);
@@ -73,10 +77,35 @@ static void ngx_llm_json_error(ngx_llm_json_ctx_t *ctx, const char *what,
 #define ngx_llm_json_fail(ctx, what, offset)                                 \
     ngx_llm_json_error(ctx, what, sizeof(what) - 1, offset)
 
-#define ngx_llm_json_blank(c)                                                \
-    ((c) == ' ' || (c) == LF || (c) == CR || (c) == '\t')
+#define ngx_llm_json_skip(p, last)                                           \
+    while (p < last && *p <= ' '                                             \
+           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))             \
+    {                                                                        \
+        p++;                                                                 \
+    }
 
 #define ngx_llm_json_digit(c)  ((c) >= '0' && (c) <= '9')
+
+
+/* what may follow a backslash, but for "u" */
+
+static uint32_t  ngx_llm_json_escapes[] = {
+    0x00000000,
+
+                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
+    0x00008004, /* 0000 0000 0000 0000  1000 0000 0000 0100 */
+
+                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
+    0x10000000, /* 0001 0000 0000 0000  0000 0000 0000 0000 */
+
+                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
+    0x00144044, /* 0000 0000 0001 0100  0100 0000 0100 0100 */
+
+    0x00000000,
+    0x00000000,
+    0x00000000,
+    0x00000000
+};
 
 
 static yajl_callbacks  ngx_llm_json_callbacks = {
@@ -137,25 +166,14 @@ ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
 
 /*
  * While a container is open, its "next" points to the container around it.
- * Where it fails, *pos is where.
+ * Where it fails, *pos is where, or nearly so.
  */
 
 static ngx_llm_json_t *
 ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
 {
-    u_char           *p, *begin, *last;
-    ngx_str_t         key;
-    ngx_uint_t        escaped;
+    u_char           *p, *last, close;
     ngx_llm_json_t   *node, *parent, *root, **link;
-
-    enum {
-        sw_value = 0,
-        sw_first_value,
-        sw_key,
-        sw_first_key,
-        sw_next,
-        sw_end
-    } state;
 
     p = ctx->text->data;
     last = p + ctx->text->len;
@@ -163,224 +181,253 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
     root = NULL;
     parent = NULL;
     link = &root;
-    begin = NULL;
-    ngx_str_null(&key);
-
-    state = sw_value;
 
     for ( ;; ) {
 
-        while (p < last && ngx_llm_json_blank(*p)) {
-            p++;
-        }
+        /* a member, an element, or the whole */
+
+        ngx_llm_json_skip(p, last);
 
         *pos = p;
 
         if (p == last) {
-            return (state == sw_end) ? root : NULL;
+            return NULL;
         }
 
-        switch (state) {
+        if (ctx->nodes == ctx->last && ngx_llm_json_more(ctx, p) != NGX_OK) {
+            return NULL;
+        }
 
-        case sw_first_key:
+        node = ctx->nodes++;
 
-            if (*p == '}') {
-                break;
-            }
+        node->next = NULL;
+        node->child = NULL;
+        node->escaped = 0;
+        node->begin = p;
 
-            /* fall through */
+        *link = node;
 
-        case sw_key:
+        if (parent && parent->type == NGX_LLM_JSON_OBJECT) {
+            p = ngx_llm_json_key(ctx, node, pos, last);
 
-            if (*p != '"') {
-                return NULL;
-            }
-
-            begin = p++;
-
-            p = ngx_llm_json_string(p, last, &escaped);
             if (p == NULL) {
                 return NULL;
             }
 
-            key.data = begin + 1;
-            key.len = p++ - key.data;
+        } else {
+            ngx_str_null(&node->key);
+        }
 
-            if (escaped) {
-                key = ngx_llm_json_plain(ctx->pool, &key);
-                if (key.data == NULL) {
-                    goto no_memory;
-                }
-            }
+        node->raw.data = p;
 
-            while (p < last && ngx_llm_json_blank(*p)) {
-                p++;
-            }
+        switch (*p) {
 
-            *pos = p;
+        case '{':
+        case '[':
 
-            if (p == last || *p != ':') {
-                return NULL;
-            }
+            node->type = (*p == '{') ? NGX_LLM_JSON_OBJECT
+                                     : NGX_LLM_JSON_ARRAY;
 
-            p++;
-            state = sw_value;
-            continue;
+            /* both pairs of brackets are two apart */
 
-        case sw_first_value:
+            close = *p++ + 2;
 
-            if (*p == ']') {
-                break;
-            }
-
-            /* fall through */
-
-        case sw_value:
-
-            if (ctx->nnodes++ == ctx->max_nodes) {
-                ngx_llm_json_fail(ctx, "too many values",
+            if (ctx->depth == ctx->max_depth) {
+                ngx_llm_json_fail(ctx, "nested too deep",
                                   p - ctx->text->data);
                 return NULL;
             }
 
-            node = ngx_llm_json_add(ctx, p);
-            if (node == NULL) {
-                goto no_memory;
-            }
+            ngx_llm_json_skip(p, last);
 
-            node->key = key;
-            node->begin = begin ? begin : p;
-
-            *link = node;
-            begin = NULL;
-            ngx_str_null(&key);
-
-            if (*p == '{' || *p == '[') {
-
-                if (++ctx->depth > ctx->max_depth) {
-                    ngx_llm_json_fail(ctx, "nested too deep",
-                                      p + 1 - ctx->text->data);
-                    return NULL;
-                }
-
-                if (*p == '{') {
-                    node->type = NGX_LLM_JSON_OBJECT;
-                    state = sw_first_key;
-
-                } else {
-                    node->type = NGX_LLM_JSON_ARRAY;
-                    state = sw_first_value;
-                }
-
-                node->next = parent;
-                parent = node;
-                link = &node->child;
+            if (p < last && *p == close) {
                 p++;
-
-                continue;
+                break;
             }
 
-            p = ngx_llm_json_value(node, p, last);
-            if (p == NULL) {
-                return NULL;
-            }
+            ctx->depth++;
 
-            node->raw.len = p - node->raw.data;
-            link = &node->next;
+            node->next = parent;
+            parent = node;
+            link = &node->child;
 
-            state = parent ? sw_next : sw_end;
             continue;
 
-        case sw_next:
-
-            if (*p == ',') {
-                p++;
-                state = (parent->type == NGX_LLM_JSON_OBJECT) ? sw_key
-                                                              : sw_value;
-                continue;
-            }
-
-            if (*p != ((parent->type == NGX_LLM_JSON_OBJECT) ? '}' : ']')) {
-                return NULL;
-            }
-
+        case '"':
+            p = ngx_llm_json_text_end(node, p + 1, last);
             break;
 
-        default: /* sw_end */
-            return NULL;
+        default:
+            p = ngx_llm_json_word(node, p, last);
         }
 
-        /* the end of a container */
-
-        p++;
-        parent->raw.len = p - parent->raw.data;
-
-        node = parent;
-        parent = node->next;
-        node->next = NULL;
-        link = &node->next;
-
-        ctx->depth--;
-        state = parent ? sw_next : sw_end;
-    }
-
-no_memory:
-
-    ngx_llm_json_fail(ctx, "no memory", NGX_LLM_JSON_NO_OFFSET);
-
-    return NULL;
-}
-
-
-static ngx_llm_json_t *
-ngx_llm_json_add(ngx_llm_json_ctx_t *ctx, u_char *p)
-{
-    ngx_llm_json_t  *node;
-
-    if (ctx->nodes == ctx->last) {
-
-        ctx->nodes = ngx_palloc(ctx->pool, NGX_LLM_JSON_NODES
-                                           * sizeof(ngx_llm_json_t));
-        if (ctx->nodes == NULL) {
-            return NULL;
-        }
-
-        ctx->last = ctx->nodes + NGX_LLM_JSON_NODES;
-    }
-
-    node = ctx->nodes++;
-
-    node->next = NULL;
-    node->child = NULL;
-    node->raw.data = p;
-    node->raw.len = 0;
-    node->escaped = 0;
-
-    return node;
-}
-
-
-/* a value that is no container: its end, or NULL */
-
-static u_char *
-ngx_llm_json_value(ngx_llm_json_t *node, u_char *p, u_char *last)
-{
-    ngx_str_t   word;
-    ngx_uint_t  escaped;
-
-    switch (*p) {
-
-    case '"':
-        node->type = NGX_LLM_JSON_STRING;
-
-        p = ngx_llm_json_string(p + 1, last, &escaped);
         if (p == NULL) {
             return NULL;
         }
 
-        node->escaped = escaped;
+        node->raw.len = p - node->raw.data;
 
+        /* what follows a value */
+
+        for ( ;; ) {
+            ngx_llm_json_skip(p, last);
+
+            *pos = p;
+
+            if (parent == NULL) {
+                return (p == last) ? root : NULL;
+            }
+
+            if (p == last) {
+                return NULL;
+            }
+
+            if (*p == ',') {
+                p++;
+                link = &node->next;
+                break;
+            }
+
+            if (*p != (parent->type == NGX_LLM_JSON_OBJECT ? '}' : ']')) {
+                return NULL;
+            }
+
+            p++;
+
+            node = parent;
+            parent = node->next;
+
+            node->next = NULL;
+            node->raw.len = p - node->raw.data;
+
+            ctx->depth--;
+        }
+    }
+}
+
+
+/* memory for more nodes */
+
+static ngx_int_t
+ngx_llm_json_more(ngx_llm_json_ctx_t *ctx, u_char *p)
+{
+    ngx_uint_t  n;
+
+    n = (ctx->nnodes < NGX_LLM_JSON_MANY) ? NGX_LLM_JSON_NODES
+                                          : NGX_LLM_JSON_MANY / 2;
+    n = ngx_min(n, ctx->max_nodes - ctx->nnodes);
+
+    if (n == 0) {
+        ngx_llm_json_fail(ctx, "too many values", p - ctx->text->data);
+        return NGX_ERROR;
+    }
+
+    ctx->nodes = ngx_palloc(ctx->pool, n * sizeof(ngx_llm_json_t));
+    if (ctx->nodes == NULL) {
+        ngx_llm_json_fail(ctx, "no memory", NGX_LLM_JSON_NO_OFFSET);
+        return NGX_ERROR;
+    }
+
+    ctx->last = ctx->nodes + n;
+    ctx->nnodes += n;
+
+    return NGX_OK;
+}
+
+
+/* the name of a member at *pos: where its value begins, or NULL */
+
+static u_char *
+ngx_llm_json_key(ngx_llm_json_ctx_t *ctx, ngx_llm_json_t *node, u_char **pos,
+    u_char *last)
+{
+    u_char      *p, *key;
+    ngx_uint_t   escaped;
+
+    p = *pos;
+
+    if (*p != '"') {
+        return NULL;
+    }
+
+    key = ++p;
+    escaped = 0;
+
+    /* nearly all end here, the rest takes another look */
+
+    p = ngx_llm_scan_string(p, last);
+
+    if (p == last || *p != '"') {
+        p = ngx_llm_json_string(p, last, &escaped);
+
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+
+    node->key.data = key;
+    node->key.len = p++ - key;
+
+    if (escaped) {
+        node->key = ngx_llm_json_plain(ctx->pool, &node->key);
+
+        if (node->key.data == NULL) {
+            ngx_llm_json_fail(ctx, "no memory", NGX_LLM_JSON_NO_OFFSET);
+            return NULL;
+        }
+    }
+
+    ngx_llm_json_skip(p, last);
+
+    *pos = p;
+
+    if (p == last || *p++ != ':') {
+        return NULL;
+    }
+
+    ngx_llm_json_skip(p, last);
+
+    *pos = p;
+
+    return (p == last) ? NULL : p;
+}
+
+
+/* p is behind the opening quote: behind the closing one, or NULL */
+
+static u_char *
+ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p, u_char *last)
+{
+    ngx_uint_t  escaped;
+
+    node->type = NGX_LLM_JSON_STRING;
+
+    p = ngx_llm_scan_string(p, last);
+
+    if (p < last && *p == '"') {
         return p + 1;
+    }
+
+    p = ngx_llm_json_string(p, last, &escaped);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    node->escaped = escaped;
+
+    return p + 1;
+}
+
+
+/* a number or one of the three words: its end, or NULL */
+
+static u_char *
+ngx_llm_json_word(ngx_llm_json_t *node, u_char *p, u_char *last)
+{
+    ngx_str_t  word;
+
+    switch (*p) {
 
     case 'n':
         node->type = NGX_LLM_JSON_NULL;
@@ -482,12 +529,24 @@ ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
 
         if (*p == '\\') {
             *escaped = 1;
+            p++;
 
-            p = ngx_llm_json_escape(p + 1, last);
-            if (p == NULL) {
+            if (p == last) {
                 return NULL;
             }
 
+            if (ngx_llm_json_escapes[*p >> 5] & (1U << (*p & 0x1f))) {
+                p++;
+                continue;
+            }
+
+            if (*p != 'u' || last - p < 5
+                || ngx_hextoi(p + 1, 4) == NGX_ERROR)
+            {
+                return NULL;
+            }
+
+            p += 5;
             continue;
         }
 
@@ -503,39 +562,6 @@ ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
             p += n;
 
         } while (p < last && *p >= 0x80);
-    }
-}
-
-
-static u_char *
-ngx_llm_json_escape(u_char *p, u_char *last)
-{
-    if (p == last) {
-        return NULL;
-    }
-
-    switch (*p) {
-
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return p + 1;
-
-    case 'u':
-
-        if (last - p < 5 || ngx_hextoi(p + 1, 4) == NGX_ERROR) {
-            return NULL;
-        }
-
-        return p + 5;
-
-    default:
-        return NULL;
     }
 }
 

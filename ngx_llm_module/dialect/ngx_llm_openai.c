@@ -571,6 +571,20 @@ ngx_llm_openai_detail(ngx_pool_t *pool, ngx_llm_json_t *detail,
 
 
 void
+ngx_llm_openai_write_extra(ngx_str_t *signature, ngx_llm_out_t *out)
+{
+    if (signature->len == 0) {
+        return;
+    }
+
+    ngx_llm_out_lit(out, ",\"extra_content\":{\"google\":"
+                         "{\"thought_signature\":");
+    ngx_llm_out_quoted(out, signature);
+    ngx_llm_out_lit(out, "}}");
+}
+
+
+void
 ngx_llm_openai_write_thinking(ngx_llm_out_t *out, ngx_uint_t *index,
     ngx_str_t *text, ngx_str_t *signature)
 {

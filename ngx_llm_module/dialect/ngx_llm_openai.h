@@ -224,6 +224,9 @@ ngx_uint_t ngx_llm_openai_reasons(ngx_str_t *model);
 /* one of "tool_calls", in history and answer */
 void ngx_llm_openai_write_call(ngx_llm_part_t *part, ngx_llm_out_t *out);
 
+/* what Google's clients send back with a call or a text; may be absent */
+void ngx_llm_openai_write_extra(ngx_str_t *signature, ngx_llm_out_t *out);
+
 /* one object as a block of "thinking_blocks"; index: NULL outside of streams */
 void ngx_llm_openai_write_thinking(ngx_llm_out_t *out, ngx_uint_t *index,
     ngx_str_t *text, ngx_str_t *signature);

@@ -282,7 +282,7 @@ ngx_llm_openai_text_chunk(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     ngx_str_t                 none;
     ngx_llm_openai_writer_t  *state;
 
-    if (ev->text.len == 0) {
+    if (ev->text.len == 0 && ev->signature.len == 0) {
         return;
     }
 
@@ -293,6 +293,7 @@ ngx_llm_openai_text_chunk(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
     case NGX_LLM_EVENT_TEXT:
         ngx_llm_out_lit(out, "\"content\":");
         ngx_llm_out_quoted(out, &ev->text);
+        ngx_llm_openai_write_extra(&ev->signature, out);
         break;
 
     case NGX_LLM_EVENT_REFUSAL:
@@ -479,7 +480,9 @@ ngx_llm_openai_call_chunk(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
         ngx_llm_out_lit(out, ",\"type\":\"function\","
                              "\"function\":{\"name\":");
         ngx_llm_out_quoted(out, &ev->name);
-        ngx_llm_out_lit(out, ",\"arguments\":\"\"}}]");
+        ngx_llm_out_lit(out, ",\"arguments\":\"\"}");
+        ngx_llm_openai_write_extra(&ev->signature, out);
+        ngx_llm_out_lit(out, "}]");
     }
 
     ngx_llm_openai_close(w, NULL, out);

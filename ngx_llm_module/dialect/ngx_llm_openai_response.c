@@ -468,7 +468,8 @@ static void
 ngx_llm_openai_write_choice(ngx_llm_writer_t *w, ngx_llm_choice_t *choice,
     ngx_uint_t n, ngx_llm_out_t *out)
 {
-    ngx_str_t  *word;
+    ngx_str_t       *word;
+    ngx_llm_part_t  *part;
 
     ngx_llm_out_lit(out, "{\"index\":");
     ngx_llm_out_int(out, n);
@@ -479,6 +480,13 @@ ngx_llm_openai_write_choice(ngx_llm_writer_t *w, ngx_llm_choice_t *choice,
     ngx_llm_openai_write_blocks(choice, out);
     ngx_llm_openai_write_audio(w, choice, out);
     ngx_llm_openai_write_calls(w, choice, out);
+
+    for (part = choice->parts; part; part = part->next) {
+        if (part->type == NGX_LLM_PART_TEXT && part->signature.len) {
+            ngx_llm_openai_write_extra(&part->signature, out);
+            break;
+        }
+    }
 
     if (choice->annotations.len) {
         ngx_llm_out_lit(out, ",\"annotations\":");
@@ -719,5 +727,7 @@ ngx_llm_openai_write_call(ngx_llm_part_t *part, ngx_llm_out_t *out)
     ngx_llm_out_quoted(out, &part->name);
     ngx_llm_out_lit(out, ",\"arguments\":\"");
     ngx_llm_part_arguments(part, out);
-    ngx_llm_out_lit(out, "\"}}");
+    ngx_llm_out_lit(out, "\"}");
+    ngx_llm_openai_write_extra(&part->signature, out);
+    ngx_llm_out_char(out, '}');
 }

@@ -23,6 +23,9 @@
 #define NGX_HTTP_LLM_MAX_ANSWER   (64 * 1024 * 1024)
 #define NGX_HTTP_LLM_MAX_REFUSAL  65536
 
+/* of a stream before its first token: roles, comments, pings */
+#define NGX_HTTP_LLM_MAX_HELD     (1024 * 1024)
+
 
 typedef struct ngx_http_llm_ctx_s         ngx_http_llm_ctx_t;
 typedef struct ngx_http_llm_attempt_s     ngx_http_llm_attempt_t;

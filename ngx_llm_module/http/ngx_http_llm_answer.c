@@ -556,6 +556,18 @@ ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
         {
             return NGX_ERROR;
         }
+
+        if (!at->good
+            && ngx_llm_out_len(&at->ctx->out) > NGX_HTTP_LLM_MAX_HELD)
+        {
+            ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                          "llm provider \"%V\" sent too much before the "
+                          "first token", &at->provider->name);
+
+            at->fail = NGX_LLM_FAIL_INVALID;
+
+            return NGX_DECLINED;
+        }
     }
 
     return at->ctx->out.failed ? NGX_ERROR : NGX_OK;

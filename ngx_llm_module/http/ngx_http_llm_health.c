@@ -138,7 +138,9 @@ ngx_http_llm_health_failure(ngx_http_llm_deployment_t *dep, ngx_uint_t fail,
     }
 
     if (!(fail & (NGX_HTTP_LLM_HEALTH_FAILS|NGX_LLM_FAIL_RATE_LIMIT))) {
-        ngx_http_llm_health_release(dep);
+
+        /* says nothing of the deployment; a probe is released by its owner */
+
         return;
     }
 

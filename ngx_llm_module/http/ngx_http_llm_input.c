@@ -179,6 +179,7 @@ ngx_int_t
 ngx_http_llm_input_raw(ngx_http_llm_attempt_t *at, ngx_str_t *raw,
     ngx_buf_t *source)
 {
+    size_t      size;
     ngx_buf_t  *b;
 
     if (source == NULL) {
@@ -195,13 +196,20 @@ ngx_http_llm_input_raw(ngx_http_llm_attempt_t *at, ngx_str_t *raw,
             return NGX_ERROR;
         }
 
-        if ((size_t) (b->end - b->start) < raw->len) {
-            b->start = ngx_pnalloc(at->request->pool, raw->len);
+        size = b->end - b->start;
+
+        if (size < raw->len) {
+
+            /* doubled: frames may grow by a byte each, for ever */
+
+            size = ngx_max(size * 2, raw->len);
+
+            b->start = ngx_pnalloc(at->request->pool, size);
             if (b->start == NULL) {
                 return NGX_ERROR;
             }
 
-            b->end = b->start + raw->len;
+            b->end = b->start + size;
         }
 
         b->pos = b->start;
@@ -247,15 +255,16 @@ ngx_http_llm_input_buf(ngx_http_llm_attempt_t *at, ngx_uint_t own)
     r = at->request;
     u = r->upstream;
 
-    for (fl = &u->free_bufs; *fl; fl = &(*fl)->next) {
-        if (((*fl)->buf->start != NULL) == own) {
+    for (fl = &u->free_bufs; *fl; fl = &cl->next) {
+        cl = *fl;
+
+        if ((cl->buf->start != NULL) == own) {
             break;
         }
     }
 
-    cl = *fl;
-
-    if (cl) {
+    if (*fl) {
+        cl = *fl;
         *fl = cl->next;
 
     } else {

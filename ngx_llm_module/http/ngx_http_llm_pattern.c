@@ -444,7 +444,7 @@ ngx_http_llm_names_slot(ngx_http_llm_names_t *names, ngx_str_t *text)
     ngx_str_t   *s;
     ngx_uint_t   i;
 
-    i = ngx_murmur_hash2(text->data, text->len);
+    i = ngx_hash_key(text->data, text->len);
 
     for ( ;; ) {
         i &= names->size - 1;

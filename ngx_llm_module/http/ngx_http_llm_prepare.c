@@ -12,6 +12,7 @@
 static void ngx_http_llm_prepare_done(void *data);
 static void ngx_http_llm_prepare_timeout(ngx_event_t *ev);
 static void ngx_http_llm_prepare_cleanup(void *data);
+static void ngx_http_llm_prepare_stop(ngx_http_llm_ctx_t *ctx);
 static void ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx);
 
 
@@ -112,6 +113,8 @@ ngx_http_llm_prepare_timeout(ngx_event_t *ev)
 }
 
 
+/* the request ends here: what it was to probe is left for another */
+
 static void
 ngx_http_llm_prepare_cleanup(void *data)
 {
@@ -121,6 +124,18 @@ ngx_http_llm_prepare_cleanup(void *data)
         return;
     }
 
+    ngx_http_llm_prepare_stop(ctx);
+
+    if (ctx->probe) {
+        ctx->probe = 0;
+        ngx_http_llm_health_release(ctx->pending);
+    }
+}
+
+
+static void
+ngx_http_llm_prepare_stop(ngx_http_llm_ctx_t *ctx)
+{
     ctx->waiting = 0;
 
     ngx_http_llm_peers_cancel(&ctx->waiter);
@@ -142,14 +157,15 @@ ngx_http_llm_prepare_start(ngx_http_llm_ctx_t *ctx)
     r = ctx->request;
     c = r->connection;
 
-    ngx_http_llm_prepare_cleanup(ctx);
-
     if (ngx_http_get_module_ctx(r, ngx_http_llm_module) != ctx) {
 
         /* the client left, and post_action led the request elsewhere */
 
+        ngx_http_llm_prepare_cleanup(ctx);
         return;
     }
+
+    ngx_http_llm_prepare_stop(ctx);
 
     /* not every upstream looks at the client: who does sets its own handler */
 

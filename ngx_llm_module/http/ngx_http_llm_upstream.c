@@ -264,6 +264,12 @@ ngx_http_llm_read_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 
         ngx_memzero(&at->status, sizeof(ngx_http_status_t));
         at->pass.nelts = 0;
+        at->length = -1;
+        at->retry_after = -1;
+        at->fail = 0;
+        at->chunked_body = 0;
+        at->json = 0;
+        at->encoded = 0;
         r->state = 0;
     }
 }
@@ -309,6 +315,7 @@ ngx_http_llm_read_status(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 static ngx_int_t
 ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 {
+    off_t      length;
     ngx_int_t  n;
     ngx_str_t  name, value;
 
@@ -378,11 +385,15 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("content-length") - 1:
 
         if (ngx_http_llm_name_is("content-length")) {
-            at->length = ngx_atoof(value.data, value.len);
+            length = ngx_atoof(value.data, value.len);
 
-            if (at->length == NGX_ERROR) {
+            if (length == NGX_ERROR
+                || (at->length != -1 && at->length != length))
+            {
                 at->fail = NGX_LLM_FAIL_INVALID;
             }
+
+            at->length = length;
 
             return NGX_OK;
         }
@@ -401,7 +412,16 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("transfer-encoding") - 1:
 
         if (ngx_http_llm_name_is("transfer-encoding")) {
-            at->chunked_body = ngx_http_llm_value_has("chunked");
+            if (value.len != sizeof("chunked") - 1
+                || ngx_strncasecmp(value.data, (u_char *) "chunked",
+                                   value.len)
+                   != 0)
+            {
+                at->fail = NGX_LLM_FAIL_INVALID;
+            }
+
+            at->chunked_body = 1;
+
             return NGX_OK;
         }
 
@@ -484,6 +504,13 @@ ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     at->headers_done = 1;
 
     if (at->chunked_body) {
+
+        /* RFC 9112, 6.3: with both, the connection is not to be trusted */
+
+        if (at->length != -1) {
+            at->keepalive = 0;
+        }
+
         at->length = -1;
     }
 
@@ -660,6 +687,13 @@ ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
         if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST && !ctx->done) {
             ngx_str_set(&ctx->error_code, "client_closed_request");
         }
+
+        return;
+    }
+
+    if (r->post_action || (r->header_sent && !u->header_sent)) {
+
+        /* nobody listens, or the client went while the header was sent */
 
         return;
     }

@@ -112,14 +112,11 @@ function open_row(dialect,    proxy, gateway, more) {
     more = memory[gateway] - memory[proxy]
 
     printf "%-11s %5d  %8d %6.2f %7.1f  %8d %6.2f %7.1f    16%s %.2f " \
-           "%+12.1f KiB %+9d %+6d\n", \
-           dialect, order["open"], \
+           "%+12.1f KiB\n", dialect, order["open"], \
            value[proxy, 1, "rate"], value[proxy, 1, "cpu"], memory[proxy], \
            value[gateway, 1, "rate"], value[gateway, 1, "cpu"], \
            memory[gateway], (more > 16 ? "*" : " "), \
-           value[proxy, 1, "cpu"] / value[gateway, 1, "cpu"], more, \
-           value[gateway, 1, "p50"] - value[proxy, 1, "p50"], \
-           value[gateway, 1, "p99"] - value[proxy, 1, "p99"]
+           value[proxy, 1, "cpu"] / value[gateway, 1, "cpu"], more
 }
 
 
@@ -177,7 +174,7 @@ END {
         printf "\n%-18s %22s %25s %29s\n", "open streams", "proxy_pass", \
                "gateway", "gateway : proxy_pass"
         printf "%-11s conns  %8s cpu us     KiB  %8s cpu us     KiB   aim " \
-               "  cpu     a stream        +p50   +p99\n", "", \
+               "  cpu     a stream\n", "", \
                "event/s", "event/s"
         open_row("same")
         open_row("translated")

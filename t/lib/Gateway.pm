@@ -417,7 +417,7 @@ sub curl2 {
 
     my %res = (rc => $? >> 8, raw => $out);
     ($res{head}, $res{body}) = split /\r\n\r\n/, $out, 2;
-    ($res{status}) = $res{head} =~ m{^HTTP/2 (\d+)};
+    ($res{status}) = ($res{head} || '') =~ m{^HTTP/2 (\d+)};
 
     while (($res{head} || '') =~ /^([^:\r\n]+): *([^\r\n]*)\r?$/mg) {
         $res{headers}{lc $1} = $2;

@@ -9,6 +9,7 @@ noticed, and on an answer of the gateway that is not as it should be.
 import os
 import sys
 import threading
+import time
 import traceback
 
 import httpx2
@@ -17,6 +18,10 @@ import openai
 import gateway
 import mock_provider
 
+
+# for all tests; a suite that takes longer waits for something in vain
+
+LIMIT = 400
 
 TESTS = []
 
@@ -123,7 +128,7 @@ class Case:
 
     def connect(self, key=gateway.KEY, path="/v1", **options):
         options.setdefault("max_retries", 0)
-        options.setdefault("timeout", 20)
+        options.setdefault("timeout", 15)
         return openai.OpenAI(base_url=self.gateway.url + path, api_key=key,
                              http_client=self.http, **options)
 
@@ -235,9 +240,15 @@ class Suite:
         sys.stdout.flush()
 
     def run(self, only=None):
-        for name, function, value in TESTS:
-            if only and only not in name:
-                continue
+        tests = [test for test in TESTS if not only or only in test[0]]
+        until = time.time() + LIMIT
+
+        for n, (name, function, value) in enumerate(tests):
+            if time.time() > until:
+                print("%d tests were not run, %d seconds are over"
+                      % (len(tests) - n, LIMIT))
+                self.failed += len(tests) - n
+                return
 
             case = Case(self, value)
             case.begin()

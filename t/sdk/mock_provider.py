@@ -113,6 +113,20 @@ def anthropic_error(status, message):
             "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
 
+# servers that speak OpenAI's API, but have errors of their own
+
+FOREIGN = {
+    "llama": {"error": {"code": 400, "type": "exceed_context_size_error",
+                        "message": "request (15018 tokens) exceeds the "
+                                   "available context size (2048 tokens)",
+                        "n_prompt_tokens": 15018, "n_ctx": 2048}},
+    "flat": {"object": "error", "type": "BadRequestError", "param": None,
+             "code": 400, "message": "temperature must be non-negative"},
+    "detail": {"detail": [{"loc": ["body", "top_p"], "type": "value_error",
+                           "msg": "top_p must be at most 1"}]},
+}
+
+
 class View:
     """What a scenario looks at in a request of either API."""
 
@@ -246,6 +260,9 @@ def scenario(view, provider):
 
     if kind == "throttled":
         return Failure(429, headers={"retry-after": rest})
+
+    if kind == "foreign":
+        return Failure(400, raw=json.dumps(FOREIGN[rest]))
 
     if kind == "html":
         return Failure(int(rest), raw="<html><body>no JSON</body></html>")
@@ -698,7 +715,8 @@ class Handler(BaseHTTPRequestHandler):
         headers["x-secret-of-provider"] = "not for clients"
 
         if said.raw is not None:
-            self.send_bytes(status, said.raw.encode(), "text/html", headers)
+            self.send_bytes(status, said.raw.encode(), "application/json"
+                            if said.raw[0] == "{" else "text/html", headers)
             return
 
         body = self.error(status, said.message or "the provider says %d"
@@ -784,9 +802,9 @@ class Handler(BaseHTTPRequestHandler):
                 provider.complain(provider.specs.check(
                     "event", self.server.api, data))
 
-            self.event(name, data, said.size)
             sent += 1
             provider.progress[view.user] = sent
+            self.event(name, data, said.size)
 
             if said.pause and not self.wait(said.pause, view.user):
                 return

@@ -642,6 +642,23 @@ def test_provider_error(t):
         t.true(secret not in str(e.body), "the key is in the error")
 
 
+@test(over=[name + kind for name in mock_provider.FOREIGN
+            for kind in ("", " stream")])
+def test_foreign_error(t):
+    """Errors of servers that only resemble OpenAI's come out as OpenAI's."""
+
+    name = t.value.partition(" ")[0]
+    e = t.raises(openai.BadRequestError, t.chat,
+                 "gpt-4o-mini.foreign-" + name, stream=t.value != name)
+
+    t.equal((e.code, e.type), ("context_length_exceeded" if name == "llama"
+                               else None, "invalid_request_error"))
+    t.true({"llama": "exceeds the available context size",
+            "flat": "temperature must be non-negative",
+            "detail": "top_p must be at most 1"}[name] in e.message,
+           e.message)
+
+
 @test(over=BOTH)
 def test_retry_by_client(t):
     """A client that retries gets its answer the second time."""
@@ -982,7 +999,6 @@ def test_stand_in(t):
         t.equal([(c.function.name, c.function.arguments) for c in calls],
                 [("get_weather", "{\"city\":\"Rome\"}")] * 2)
         t.true(answer.usage.total_tokens > 0, "no usage")
-        kinds = ("answer", "event")
 
     else:
         client = anthropic.Anthropic(base_url=path, api_key="any",

@@ -92,6 +92,7 @@ static test_bad_t  test_bad[] = {
 
 static void test_accept(void);
 static void test_reject(void);
+static void test_places(void);
 static void test_tree(void);
 static void test_limits(void);
 static void test_cut(void);
@@ -111,6 +112,7 @@ main(void)
 {
     test_accept();
     test_reject();
+    test_places();
     test_tree();
     test_limits();
     test_cut();
@@ -315,6 +317,65 @@ test_reject(void)
 }
 
 
+/* what is special in a string is seen wherever it stands in it */
+
+static void
+test_places(void)
+{
+    char         what[80];
+    size_t       n, len;
+    ngx_str_t    s;
+    ngx_uint_t   i, escaped;
+
+    static struct {
+        const char  *text;
+        size_t       len;
+        unsigned     good:1;
+    } odd[] = {
+        { "\x7f", 1, 1 },
+        { "\xc3\xa9", 2, 1 },
+        { "\\n", 2, 1 },
+        { "\\\"", 2, 1 },
+        { "\\u00e9", 6, 1 },
+        { "\0", 1, 0 },
+        { "\n", 1, 0 },
+        { "\x1f", 1, 0 },
+        { "\"", 1, 0 },
+        { "\\x", 2, 0 },
+        { "\xff", 1, 0 },
+        { "\x80", 1, 0 },
+        { "\xc3", 1, 0 }
+    };
+
+    test_case = "places";
+
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        for (len = 0; len < 50; len++) {
+            for (n = 0; n <= len; n++) {
+
+                memset(what, 'a', sizeof(what));
+                memcpy(what + n, odd[i].text, odd[i].len);
+                what[len + odd[i].len] = '"';
+
+                s = test_copy(what, len + odd[i].len + 1);
+
+                escaped = 7;
+
+                test_ok((ngx_llm_json_string(s.data, s.data + s.len, &escaped)
+                         == s.data + s.len - 1)
+                        == odd[i].good);
+
+                if (odd[i].good) {
+                    test_int(escaped, odd[i].text[0] == '\\');
+                }
+
+                free(s.data);
+            }
+        }
+    }
+}
+
+
 static void
 test_tree(void)
 {
@@ -469,14 +530,15 @@ test_limits(void)
     test_reset();
     i = ngx_stubs_held;
     test_ok(ngx_llm_json_parse(test_pool, &s, &conf) != NULL);
-    test_int(ngx_stubs_held - i, 5000 * sizeof(ngx_llm_json_t));
+    test_ok(ngx_stubs_held - i >= 5000 * sizeof(ngx_llm_json_t));
+    test_ok(ngx_stubs_held - i <= 5032 * sizeof(ngx_llm_json_t));
 
     memset(big, '[', n);
     s.len = n;
     test_reset();
     i = ngx_stubs_held;
     test_ok(ngx_llm_json_parse(test_pool, &s, NULL) == NULL);
-    test_ok(ngx_stubs_held - i <= (NGX_LLM_MAX_DEPTH + 8)
+    test_ok(ngx_stubs_held - i <= (NGX_LLM_MAX_DEPTH + 32)
                                   * sizeof(ngx_llm_json_t));
 
     for (i = 0; i + 1 < n; i += 2) {

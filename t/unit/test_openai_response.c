@@ -499,7 +499,7 @@ main(int argc, char **argv)
     dir = opendir(TEST_DIR);
     test_ok(dir != NULL);
 
-    while (dir && (entry = readdir(dir)) != NULL) {
+    for (entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         if (strstr(entry->d_name, ".json")) {
             test_fixture(entry->d_name);
             n++;

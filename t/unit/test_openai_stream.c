@@ -539,7 +539,7 @@ main(int argc, char **argv)
     dir = opendir(TEST_DIR);
     test_ok(dir != NULL);
 
-    while (dir && (entry = readdir(dir)) != NULL) {
+    for (entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
         if (strstr(entry->d_name, ".sse")) {
             test_fixture(entry->d_name);
             n++;
