@@ -52,6 +52,7 @@ install: module
 
 demo:
 	@t/util/setup demo "$(BUILD)"
+	@echo "building the module below $(BUILD) ..."
 	@$(MAKE) --no-print-directory module
 	@t/util/demo
 

@@ -156,12 +156,38 @@ sub parallel {
         print {$socket} "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
                         . "Content-Type: application/json\r\n"
                         . "Connection: close\r\nContent-Length: "
-                        . length($body) . "\r\n\r\n$body";
+                        . length($body) . "\r\n\r\n" . substr($body, 0, -1);
         $socket->flush();
         push @socket, $socket;
     }
 
+    # the last byte of all of them at once: the server sleeps meanwhile
+
+    sleep 0.2;
+
+    my @server = server_pids();
+
+    kill STOP => @server;
+
+    for (@socket) {
+        syswrite $_, "}";
+    }
+
+    kill CONT => @server;
+
     return map { local $/; my $s = $_; scalar <$s> } @socket;
+}
+
+
+sub server_pids {
+    my $file = $Test::Nginx::Util::PidFile;
+
+    open my $fh, '<', $file or die "$file: $!";
+    chomp(my $pid = <$fh>);
+
+    my @child = map { /(\d+)/ } `pgrep -P $pid`;
+
+    return @child ? @child : $pid;
 }
 
 

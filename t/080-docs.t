@@ -1249,7 +1249,7 @@ _EOC_
     my $log = error_log($server);
 
     if (defined $class) {
-        like($log, qr/failed: \Q$class\E, status/,
+        like($log, qr/failed: \Q$class\E\b/,
              "errors.md: $what is \"$class\"");
     }
 

@@ -472,10 +472,17 @@ ngx_http_llm_attempt_failed(ngx_http_llm_attempt_t *at, ngx_uint_t fail)
     ctx->failed |= fail;
     ctx->last_fail = fail;
 
-    ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
-                  "llm deployment \"%V\" failed: %V, status %ui",
-                  &at->deployment->id, ngx_http_llm_fail_name(fail),
-                  at->status.code);
+    if (at->status.code) {
+        ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                      "llm deployment \"%V\" failed: %V, status %ui",
+                      &at->deployment->id, ngx_http_llm_fail_name(fail),
+                      at->status.code);
+
+    } else {
+        ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                      "llm deployment \"%V\" failed: %V",
+                      &at->deployment->id, ngx_http_llm_fail_name(fail));
+    }
 
     if (fail & NGX_HTTP_LLM_REFUSALS) {
 

@@ -173,7 +173,7 @@ ngx_http_llm_health_failure(ngx_http_llm_deployment_t *dep, ngx_uint_t fail,
 
     if (out) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "deployment \"%V\" is out for %M ms", &dep->id, out);
+                      "llm deployment \"%V\" is out for %M ms", &dep->id, out);
     }
 }
 

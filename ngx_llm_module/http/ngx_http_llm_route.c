@@ -306,7 +306,8 @@ ngx_http_llm_stage_next(ngx_http_llm_ctx_t *ctx, ngx_uint_t fail,
     }
 
     if (fail == NGX_LLM_FAIL_ERROR && stage->n == 1 && !stage->repeated
-        && stage->tried == 1 && ctx->attempt && !ctx->attempt->received)
+        && stage->tried == 1 && ctx->attempt
+        && ctx->attempt->get && !ctx->attempt->received)
     {
         stage->repeated = 1;
         stage->next = 0;
