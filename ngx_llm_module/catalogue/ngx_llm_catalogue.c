@@ -15,6 +15,12 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       ngx_string("ANTHROPIC_API_KEY"),
       0 },
 
+    { ngx_string("gemini"),
+      &ngx_llm_gemini,
+      ngx_string("https://generativelanguage.googleapis.com/v1beta"),
+      ngx_string("GEMINI_API_KEY"),
+      0 },
+
     { ngx_string("openai"),
       &ngx_llm_openai,
       ngx_string("https://api.openai.com/v1"),

@@ -158,6 +158,7 @@ struct ngx_llm_dialect_s {
 
 extern const ngx_llm_dialect_t   ngx_llm_openai;
 extern const ngx_llm_dialect_t   ngx_llm_anthropic;
+extern const ngx_llm_dialect_t   ngx_llm_gemini;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];

@@ -14,6 +14,7 @@ static ngx_int_t ngx_llm_reader_frame(ngx_llm_reader_t *reader,
 const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_openai,
     &ngx_llm_anthropic,
+    &ngx_llm_gemini,
     NULL
 };
 

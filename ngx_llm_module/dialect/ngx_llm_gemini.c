@@ -1,0 +1,456 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ */
+
+
+#include "ngx_llm_gemini.h"
+
+
+#define NGX_LLM_GEMINI_MAX_PARAM  128
+
+
+typedef struct {
+    char        *name;
+    ngx_uint_t   status;
+} ngx_llm_gemini_status_t;
+
+
+static void ngx_llm_gemini_write_path(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_out_t *out);
+static void ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_out_t *out);
+static void ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
+    ngx_str_t *text, ngx_llm_error_t *err);
+
+static ngx_uint_t ngx_llm_gemini_error_status(ngx_llm_json_t *error,
+    ngx_uint_t status);
+static ngx_uint_t ngx_llm_gemini_status(ngx_llm_json_t *error,
+    ngx_uint_t status);
+static ngx_int_t ngx_llm_gemini_error_details(ngx_pool_t *pool,
+    ngx_llm_json_t *error, ngx_llm_error_t *err);
+static ngx_llm_json_t *ngx_llm_gemini_detail(ngx_llm_json_t *error,
+    char *type);
+static ngx_int_t ngx_llm_gemini_seconds(ngx_str_t *text);
+static size_t ngx_llm_gemini_cut(ngx_str_t *text);
+
+
+const ngx_llm_dialect_t  ngx_llm_gemini = {
+    ngx_string("gemini"),
+    NGX_LLM_DIALECT_SSE,
+    sizeof(ngx_llm_gemini_reader_t),
+    0,
+    ngx_string("/v1beta"),
+
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+
+    ngx_llm_gemini_write_request,
+    NULL,
+    ngx_llm_gemini_write_path,
+    ngx_llm_gemini_write_headers,
+    ngx_llm_gemini_read_response,
+    ngx_llm_gemini_read_frame,
+    ngx_llm_gemini_read_end,
+    ngx_llm_gemini_read_error
+};
+
+
+static ngx_llm_gemini_status_t  ngx_llm_gemini_statuses[] = {
+    { "INVALID_ARGUMENT", 400 },
+    { "FAILED_PRECONDITION", 400 },
+    { "OUT_OF_RANGE", 400 },
+    { "UNAUTHENTICATED", 401 },
+    { "PERMISSION_DENIED", 403 },
+    { "NOT_FOUND", 404 },
+    { "RESOURCE_EXHAUSTED", 429 },
+    { "CANCELLED", 499 },
+    { "INTERNAL", 500 },
+    { "UNKNOWN", 500 },
+    { "UNIMPLEMENTED", 501 },
+    { "UNAVAILABLE", 503 },
+    { "DEADLINE_EXCEEDED", 504 },
+    { NULL, 0 }
+};
+
+
+static void
+ngx_llm_gemini_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_out_t *out)
+{
+    size_t      i;
+    ngx_str_t   name;
+
+    static ngx_str_t  kinds[] = {
+        ngx_string("models/"),
+        ngx_string("tunedModels/"),
+        ngx_null_string
+    };
+
+    name = target->model;
+
+    for (i = 0; kinds[i].len; i++) {
+
+        if (name.len > kinds[i].len
+            && ngx_memcmp(name.data, kinds[i].data, kinds[i].len) == 0)
+        {
+            name.data += kinds[i].len;
+            name.len -= kinds[i].len;
+            break;
+        }
+    }
+
+    if (kinds[i].len == 0) {
+        i = 0;
+    }
+
+    ngx_llm_out_str(out, &target->base);
+    ngx_llm_out_char(out, '/');
+    ngx_llm_out_str(out, &kinds[i]);
+    ngx_llm_out_path(out, &name);
+
+    if (chat->stream) {
+        ngx_llm_out_lit(out, ":streamGenerateContent?alt=sse");
+
+    } else {
+        ngx_llm_out_lit(out, ":generateContent");
+    }
+}
+
+
+static void
+ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_out_t *out)
+{
+    ngx_llm_out_lit(out, "Content-Type: application/json" CRLF);
+
+    if (chat->stream) {
+        ngx_llm_out_lit(out, "Accept: text/event-stream" CRLF);
+
+    } else {
+        ngx_llm_out_lit(out, "Accept: application/json" CRLF);
+    }
+
+    if (target->key.len) {
+        ngx_llm_out_header(out, "x-goog-api-key", &target->key);
+    }
+}
+
+
+static void
+ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
+    ngx_str_t *text, ngx_llm_error_t *err)
+{
+    ngx_llm_json_t  *root;
+
+    root = ngx_llm_json_parse(pool, text, NULL);
+
+    if (root != NULL
+        && ngx_llm_gemini_error(pool, root, status, err) == NGX_OK)
+    {
+        if (root->type == NGX_LLM_JSON_OBJECT) {
+            err->raw = root->raw;
+        }
+
+        return;
+    }
+
+    ngx_memzero(err, sizeof(ngx_llm_error_t));
+    err->retry_after = -1;
+
+    ngx_llm_error_status(err, status);
+
+    err->message = ngx_llm_error_body(pool, status, text);
+}
+
+
+ngx_int_t
+ngx_llm_gemini_error(ngx_pool_t *pool, ngx_llm_json_t *root,
+    ngx_uint_t status, ngx_llm_error_t *err)
+{
+    ngx_str_t        message;
+    ngx_llm_json_t  *error;
+
+    if (root->type == NGX_LLM_JSON_ARRAY && root->child != NULL) {
+        root = root->child;
+    }
+
+    error = ngx_llm_json_set(root, "error");
+
+    if (error == NULL || error->type != NGX_LLM_JSON_OBJECT) {
+        return NGX_DECLINED;
+    }
+
+    message = ngx_llm_json_str(error, "message");
+
+    if (message.len == 0) {
+        message = ngx_llm_json_str(error, "status");
+    }
+
+    if (message.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(err, sizeof(ngx_llm_error_t));
+    err->retry_after = -1;
+
+    ngx_llm_error_status(err, ngx_llm_gemini_error_status(error, status));
+
+    ngx_llm_error_text(err, &message);
+
+    if (ngx_llm_gemini_error_details(pool, error, err) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    message.len = ngx_llm_gemini_cut(&message);
+
+    err->message.data = ngx_pstrdup(pool, &message);
+    if (err->message.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    err->message.len = message.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_llm_gemini_error_status(ngx_llm_json_t *error, ngx_uint_t status)
+{
+    ngx_str_t  message, reason, word;
+
+    status = ngx_llm_gemini_status(error, status);
+
+    word = ngx_llm_json_str(error, "status");
+    message = ngx_llm_json_str(error, "message");
+
+    if (status == 400) {
+        reason = ngx_llm_json_str(ngx_llm_gemini_detail(error, "ErrorInfo"),
+                                  "reason");
+
+        if (ngx_llm_json_is(&reason, "API_KEY_INVALID")
+            || ngx_llm_json_is(&reason, "API_KEY_EXPIRED")
+            || ngx_llm_gemini_find(&message, "api key not valid")
+            || ngx_llm_gemini_find(&message, "api key expired"))
+        {
+            return 401;
+        }
+
+        /* where the gateway is, or its account: another may do */
+
+        if (ngx_llm_json_is(&word, "FAILED_PRECONDITION")) {
+            return 403;
+        }
+
+        if (ngx_llm_gemini_find(&message, "request payload size exceeds")) {
+            return 413;
+        }
+    }
+
+    /* it was not the client who left */
+
+    return (status == 499) ? 503 : status;
+}
+
+
+static ngx_uint_t
+ngx_llm_gemini_status(ngx_llm_json_t *error, ngx_uint_t status)
+{
+    int64_t                   code;
+    ngx_str_t                 word;
+    ngx_llm_gemini_status_t  *s;
+
+    if (status >= 400) {
+        return status;
+    }
+
+    code = ngx_llm_json_count(error, "code", 0);
+
+    if (code >= 400 && code < 600) {
+        return (ngx_uint_t) code;
+    }
+
+    word = ngx_llm_json_str(error, "status");
+
+    for (s = ngx_llm_gemini_statuses; s->name; s++) {
+
+        if (ngx_llm_json_is(&word, s->name)) {
+            return s->status;
+        }
+    }
+
+    return 500;
+}
+
+
+static ngx_int_t
+ngx_llm_gemini_error_details(ngx_pool_t *pool, ngx_llm_json_t *error,
+    ngx_llm_error_t *err)
+{
+    ngx_str_t        text;
+    ngx_llm_json_t  *node;
+
+    text = ngx_llm_json_str(ngx_llm_gemini_detail(error, "RetryInfo"),
+                            "retryDelay");
+
+    err->retry_after = ngx_llm_gemini_seconds(&text);
+
+    if (err->fail != NGX_LLM_FAIL_REQUEST) {
+        return NGX_OK;
+    }
+
+    node = ngx_llm_json_get(ngx_llm_gemini_detail(error, "BadRequest"),
+                            "fieldViolations");
+
+    if (node == NULL || node->type != NGX_LLM_JSON_ARRAY) {
+        return NGX_OK;
+    }
+
+    text = ngx_llm_json_str(node->child, "field");
+
+    if (text.len == 0 || text.len > NGX_LLM_GEMINI_MAX_PARAM) {
+        return NGX_OK;
+    }
+
+    err->param = ngx_llm_json_plain(pool, &text);
+
+    return (err->param.data == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* by the end of "type.googleapis.com/google.rpc.RetryInfo" */
+
+static ngx_llm_json_t *
+ngx_llm_gemini_detail(ngx_llm_json_t *error, char *type)
+{
+    size_t           len;
+    ngx_str_t        text;
+    ngx_llm_json_t  *node;
+
+    node = ngx_llm_json_get(error, "details");
+
+    if (node == NULL || node->type != NGX_LLM_JSON_ARRAY) {
+        return NULL;
+    }
+
+    len = ngx_strlen(type);
+
+    for (node = node->child; node; node = node->next) {
+
+        text = ngx_llm_json_str(node, "@type");
+
+        if (text.len > len && text.data[text.len - len - 1] == '.'
+            && ngx_memcmp(text.data + text.len - len, type, len) == 0)
+        {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* "34s", "0.5s": seconds rounded up; -1: it is none */
+
+static ngx_int_t
+ngx_llm_gemini_seconds(ngx_str_t *text)
+{
+    size_t     i;
+    ngx_int_t  n;
+
+    if (text->len < 2 || text->data[text->len - 1] != 's') {
+        return -1;
+    }
+
+    n = 0;
+
+    for (i = 0; i < text->len - 1; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            break;
+        }
+
+        n = ngx_min(n * 10 + (text->data[i] - '0'), 86400);
+    }
+
+    if (i == 0) {
+        return -1;
+    }
+
+    if (i == text->len - 1) {
+        return n;
+    }
+
+    if (text->data[i] != '.') {
+        return -1;
+    }
+
+    for (i++; i < text->len - 1; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return -1;
+        }
+
+        if (text->data[i] != '0') {
+            return n + 1;
+        }
+    }
+
+    return n;
+}
+
+
+/* neither an escape nor a character is cut in two */
+
+static size_t
+ngx_llm_gemini_cut(ngx_str_t *text)
+{
+    u_char  *last, *next, *p;
+
+    if (text->len <= NGX_LLM_MAX_ERROR_TEXT) {
+        return text->len;
+    }
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last) {
+        next = p;
+
+        if (*p == '\\') {
+            (void) ngx_llm_json_unescape(&next, last);
+
+        } else {
+            next += ngx_max(ngx_llm_utf8_char(p, last), 1);
+        }
+
+        if (next - text->data > NGX_LLM_MAX_ERROR_TEXT) {
+            break;
+        }
+
+        p = next;
+    }
+
+    return p - text->data;
+}
+
+
+ngx_uint_t
+ngx_llm_gemini_find(ngx_str_t *text, char *what)
+{
+    size_t  len;
+
+    len = ngx_strlen(what);
+
+    if (text->len < len) {
+        return 0;
+    }
+
+    return ngx_strlcasestrn(text->data, text->data + text->len,
+                            (u_char *) what, len - 1)
+           != NULL;
+}
