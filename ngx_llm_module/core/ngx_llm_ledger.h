@@ -1,0 +1,345 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The ledger: counters of limits, what requests in flight hold of them, sums
+ * over what was answered, and the processes that hold.  It lies in memory that
+ * all processes share, in tables of a fixed size; nothing in it is linked.
+ *
+ * A process may die at any instruction, also inside the lock.  So each change
+ * of a word goes through an undo log in the shared memory: the old value is
+ * noted, then the word is written; the change as a whole counts when the log
+ * is emptied by one store, just before the lock is opened.  Who finds the log
+ * not empty behind the lock knows that its last holder died, and puts the old
+ * values back.  There is no other recovery, and no order of stores to think of.
+ *
+ * Amounts are integers: requests, tokens, nano-dollars.  Times of rates are
+ * milliseconds of a clock that only goes forward, times of periods seconds of
+ * the wall clock.  The caller gives both: nothing here asks for the time.
+ */
+
+
+#ifndef _NGX_LLM_LEDGER_H_INCLUDED_
+#define _NGX_LLM_LEDGER_H_INCLUDED_
+
+
+#include "ngx_llm_core.h"
+
+
+#define NGX_LLM_LEDGER_ITEMS      16    /* limits that one request may meet */
+#define NGX_LLM_LEDGER_ROWS       4     /* sums that it may enter */
+#define NGX_LLM_LEDGER_SUMS       12    /* values of a sum */
+#define NGX_LLM_LEDGER_LINE       4096  /* longest line of the usage log */
+#define NGX_LLM_LEDGER_OWNERS     256   /* processes of all generations */
+#define NGX_LLM_LEDGER_TEXT       200   /* of what a sum is about */
+#define NGX_LLM_LEDGER_VALUE      40    /* of a per= value, cut, for display */
+
+#define NGX_LLM_LEDGER_NONE       ((ngx_uint_t) -1)
+
+
+typedef struct ngx_llm_ledger_shm_s  ngx_llm_ledger_shm_t;
+
+
+typedef enum {
+    NGX_LLM_LIMIT_RATE = 0,
+    NGX_LLM_LIMIT_QUOTA,
+    NGX_LLM_LIMIT_CONCURRENCY
+} ngx_llm_limit_e;
+
+
+typedef enum {
+    NGX_LLM_UNIT_REQUESTS = 0,
+    NGX_LLM_UNIT_TOKENS,
+    NGX_LLM_UNIT_INPUT_TOKENS,
+    NGX_LLM_UNIT_OUTPUT_TOKENS,
+    NGX_LLM_UNIT_COST,                  /* nano-dollars */
+    NGX_LLM_UNIT_SLOTS                  /* of concurrency */
+} ngx_llm_unit_e;
+
+
+/* a counter's name: 128 bits, see ngx_llm_ledger_name(); 0, 0 is none */
+
+typedef struct {
+    uint64_t              id[2];
+} ngx_llm_name_t;
+
+
+typedef struct {
+    ngx_llm_name_t        name;
+    int64_t               kind;         /* ngx_llm_limit_e | unit << 8 */
+    int64_t               period;       /* QUOTA: where it began, seconds */
+    int64_t               settled;      /* RATE: level of the bucket, what is
+                                           held included */
+    int64_t               held;         /* by requests in flight */
+    int64_t               past_period;  /* the one before, for those that are */
+    int64_t               past_settled; /* still in flight */
+    int64_t               past_held;
+    int64_t               time;         /* RATE: leaked up to then, ms; else
+                                           last use, seconds */
+    int64_t               frac;         /* RATE: remainder of that */
+    int64_t               rate;         /* as last seen; RATE: amount ... */
+    int64_t               rate_time;    /* ... per so many ms */
+    int64_t               children;     /* of a limit with per=: live values */
+    int64_t               parent;       /* index + 1 of that; 0: none */
+    int64_t               refused;      /* how often it refused */
+    u_char                value[NGX_LLM_LEDGER_VALUE];  /* zero-padded */
+} ngx_llm_counter_t;
+
+
+/* a sum over answered requests */
+
+typedef struct {
+    ngx_llm_name_t        name;
+    int64_t               day;          /* where it began, seconds; 0: all */
+    int64_t               kind;         /* caller's */
+    int64_t               time;         /* last use, seconds */
+    int64_t               sum[NGX_LLM_LEDGER_SUMS];
+    u_char                text[NGX_LLM_LEDGER_TEXT];    /* zero-padded */
+} ngx_llm_sum_t;
+
+
+/*
+ * A limit that a request meets.  In: all up to "value".  For a limit with
+ * per= "name" is of the value and "of" of the limit itself, whose counter
+ * serves values for which there is no room.
+ */
+
+typedef struct {
+    ngx_llm_name_t        name;
+    ngx_llm_name_t        of;           /* 0, 0: no per= */
+    ngx_llm_limit_e       kind;
+    ngx_llm_unit_e        unit;
+    int64_t               limit;        /* quota; rate: burst; concurrency */
+    int64_t               rate;         /* RATE: so much ... */
+    int64_t               rate_time;    /* ... in so many ms */
+    int64_t               period;       /* QUOTA: begin and end of the period,*/
+    int64_t               reset;        /* seconds; total: 0, 0 */
+    int64_t               amount;       /* that is asked for */
+    int64_t               max_children; /* per_max= */
+    ngx_str_t             value;        /* of per=, for display */
+    unsigned              soft:1;       /* counts, never refuses */
+
+    /* out: */
+    int64_t               settled;      /* before this request */
+    int64_t               held;
+    int64_t               granted;      /* what is held of "amount" */
+    int64_t               wait;         /* ms until it could pass; -1: never */
+    unsigned              exceeded:1;   /* would refuse, or did */
+    unsigned              used_up:1;    /* QUOTA: until the reset */
+    unsigned              other:1;      /* counted with others' values */
+} ngx_llm_item_t;
+
+
+/* who writes: boot, slot and counter name a line of the usage log for ever */
+
+typedef struct {
+    uint64_t              boot;
+    uint64_t              slot;
+    uint64_t              n;
+} ngx_llm_seq_t;
+
+
+/* the sums that a request enters, with one vector of values */
+
+typedef struct {
+    ngx_llm_name_t        name;
+    int64_t               day;
+    int64_t               kind;
+    ngx_str_t             text;
+} ngx_llm_row_t;
+
+
+/* a process's view of the ledger */
+
+typedef struct {
+    ngx_llm_ledger_shm_t *shm;
+    ngx_uint_t            owner;        /* own slot, or NGX_LLM_LEDGER_NONE */
+    ngx_uint_t            hint;         /* where free reservations were */
+
+    /* one lock that is opened for a process that died with it */
+    void                (*lock)(void *data);
+    void                (*unlock)(void *data);
+    void                 *data;
+} ngx_llm_ledger_t;
+
+
+/* the least memory that a ledger needs */
+#define NGX_LLM_LEDGER_MIN        (4 * 1024 * 1024)
+
+
+/*
+ * Lays a new ledger into size bytes of zeroed memory, aligned as pages are;
+ * boot: a number that no ledger before it had, wall clock in seconds will do.
+ * NGX_ERROR: too small.
+ */
+ngx_int_t ngx_llm_ledger_create(void *memory, size_t size, uint64_t boot);
+
+/* a name from its parts, by SipHash with a key of all zeroes or a secret */
+void ngx_llm_ledger_name(ngx_llm_name_t *name, ngx_llm_name_t *key,
+    ngx_str_t *parts, ngx_uint_t n);
+
+/*
+ * Takes a slot for this process (start: its start time in ticks of boot, so
+ * that a number that was given again is not taken for the same process).
+ * NGX_DECLINED: all are taken.
+ */
+ngx_int_t ngx_llm_ledger_join(ngx_llm_ledger_t *l, int64_t pid, int64_t start);
+
+/*
+ * All limits of a request at once: all pass and are held, or none is touched.
+ * NGX_OK: *res is the reservation.  NGX_BUSY: items[*which] refused, its out
+ * members say why and for how long.  NGX_DECLINED: no room for a reservation.
+ * n may be 0: a reservation that holds nothing, to be settled with a line.
+ * now: ms, the clock of rates; date: seconds, wall clock.
+ */
+ngx_int_t ngx_llm_ledger_reserve(ngx_llm_ledger_t *l, ngx_llm_item_t *items,
+    ngx_uint_t n, int64_t now, int64_t date, ngx_uint_t *res,
+    ngx_uint_t *which);
+
+/*
+ * Adds items to a reservation, same rules; NGX_DECLINED: it would have more
+ * than NGX_LLM_LEDGER_ITEMS.
+ */
+ngx_int_t ngx_llm_ledger_extend(ngx_llm_ledger_t *l, ngx_uint_t res,
+    ngx_llm_item_t *items, ngx_uint_t n, int64_t now, int64_t date,
+    ngx_uint_t *which);
+
+/*
+ * Holds more of item i (a dearer fallback).  NGX_OK, NGX_BUSY: the limit does
+ * not have it, nothing was changed.  item: as at the reservation, "amount" is
+ * the new amount in all.
+ */
+ngx_int_t ngx_llm_ledger_raise(ngx_llm_ledger_t *l, ngx_uint_t res,
+    ngx_uint_t i, ngx_llm_item_t *item, int64_t now, int64_t date);
+
+/* gives back what items from "first" on hold, and forgets them */
+void ngx_llm_ledger_trim(ngx_llm_ledger_t *l, ngx_uint_t res,
+    ngx_uint_t first, int64_t now);
+
+/* gives all back, nothing is charged; the reservation is gone */
+void ngx_llm_ledger_release(ngx_llm_ledger_t *l, ngx_uint_t res, int64_t now);
+
+/* the next name of a line; no lock */
+void ngx_llm_ledger_seq(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq);
+
+/*
+ * Settlement, first half: notes final amounts, one an item in the order of
+ * their reservation, sums and the line.  From here on whoever comes later can
+ * finish it.  line may be empty: nothing is to be written.  Between the two
+ * halves the process must not settle anything else.
+ */
+void ngx_llm_ledger_settle(ngx_llm_ledger_t *l, ngx_uint_t res,
+    int64_t *amounts, ngx_uint_t n, ngx_llm_row_t *rows, ngx_uint_t nrows,
+    int64_t *sums, ngx_llm_seq_t *seq, ngx_str_t *line, int64_t date);
+
+/* second half, when the line is written: applies it; the reservation is gone */
+void ngx_llm_ledger_apply(ngx_llm_ledger_t *l, ngx_uint_t res, int64_t now,
+    int64_t date);
+
+/*
+ * What dead processes left: releases what they held, finishes what they were
+ * settling.  alive(): is it?; write(): makes sure that the line is in the log
+ * (it looks for seq in its tail first); both without the lock.  Takes as many
+ * as it finds; returns how many.  Not for the event loop.
+ */
+typedef ngx_uint_t (*ngx_llm_ledger_alive_pt)(void *data, int64_t pid,
+    int64_t start);
+typedef void (*ngx_llm_ledger_write_pt)(void *data, ngx_llm_seq_t *seq,
+    ngx_str_t *line);
+
+ngx_uint_t ngx_llm_ledger_reap(ngx_llm_ledger_t *l,
+    ngx_llm_ledger_alive_pt alive, ngx_llm_ledger_write_pt write, void *data,
+    int64_t now, int64_t date);
+
+/*
+ * A line that was read: counts it if no counter has it yet, limit by limit and
+ * sum by sum (see snapshots).  items: as for a reservation, "amount" is
+ * final.  seq NULL: counts always.
+ */
+void ngx_llm_ledger_replay(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq,
+    ngx_llm_item_t *items, ngx_uint_t n, ngx_llm_row_t *rows,
+    ngx_uint_t nrows, int64_t *sums, int64_t now, int64_t date);
+
+/* sets what a counter has settled; for reset and credit.  NGX_DECLINED: none */
+ngx_int_t ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
+    int64_t settled, int64_t now, int64_t date);
+
+/* how a limit stands now (out members of the item); nothing is created */
+void ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
+    int64_t now, int64_t date);
+
+/*
+ * Copies of counters and sums, a slice under each hold of the lock; *i is
+ * where to go on, 0 first.  Returns how many were copied, 0: no more.  Free
+ * entries are left out.
+ */
+ngx_uint_t ngx_llm_ledger_counters(ngx_llm_ledger_t *l, ngx_uint_t *i,
+    ngx_llm_counter_t *copy, ngx_uint_t n);
+ngx_uint_t ngx_llm_ledger_sums(ngx_llm_ledger_t *l, ngx_uint_t *i,
+    ngx_llm_sum_t *copy, ngx_uint_t n);
+
+typedef struct {
+    ngx_uint_t            counters;     /* in use, and room for */
+    ngx_uint_t            counters_max;
+    ngx_uint_t            sums;
+    ngx_uint_t            sums_max;
+    ngx_uint_t            reservations;
+    ngx_uint_t            reservations_max;
+    ngx_uint_t            owners;
+    int64_t               evicted;      /* counters of past periods, empty */
+    int64_t               others;       /* requests counted under "other" */
+    int64_t               undone;       /* changes of processes that died */
+    int64_t               reaped;       /* reservations of theirs */
+} ngx_llm_ledger_stat_t;
+
+void ngx_llm_ledger_stat(ngx_llm_ledger_t *l, ngx_llm_ledger_stat_t *stat);
+
+
+/*
+ * Snapshots: ngx_llm_ledger_snapshot.c.  Tables are copied slice by slice, a
+ * short hold of the lock each; with each slice goes what every owner had
+ * applied at that moment, so that there is no need for one moment of all:
+ * a line counts for a counter if its seq is above what its slice knows.
+ *
+ * save() gives the text of a snapshot piece by piece to write(), which returns
+ * NGX_OK or NGX_ERROR; not for the event loop.  load() takes it back piece by
+ * piece into a new ledger (push style, any split), before anything else
+ * happens there.  mono and date: both clocks now, for what rates remember.
+ */
+typedef ngx_int_t (*ngx_llm_snapshot_write_pt)(void *data, u_char *p,
+    size_t len);
+
+ngx_int_t ngx_llm_ledger_save(ngx_llm_ledger_t *l,
+    ngx_llm_snapshot_write_pt write, void *data, int64_t now, int64_t date);
+
+typedef struct ngx_llm_loader_s  ngx_llm_loader_t;
+
+/* memory comes from the pool; keep it until the replay is over */
+ngx_llm_loader_t *ngx_llm_ledger_load(ngx_llm_ledger_t *l, ngx_pool_t *pool,
+    int64_t now, int64_t date);
+/* NGX_OK; NGX_DECLINED: no snapshot of this kind, nothing more is taken */
+ngx_int_t ngx_llm_ledger_load_data(ngx_llm_loader_t *loader, u_char *p,
+    size_t len);
+/* NGX_OK: it was whole.  NGX_DECLINED: it was not, the ledger is empty again */
+ngx_int_t ngx_llm_ledger_load_end(ngx_llm_loader_t *loader);
+
+/* replay above what the loaded snapshot has */
+void ngx_llm_ledger_load_replay(ngx_llm_loader_t *loader, ngx_llm_seq_t *seq,
+    ngx_llm_item_t *items, ngx_uint_t n, ngx_llm_row_t *rows,
+    ngx_uint_t nrows, int64_t *sums, int64_t now, int64_t date);
+
+
+/*
+ * For tests: with NGX_LLM_LEDGER_STEPS each step of a change is numbered and
+ * calls this before it is made.
+ */
+#if (NGX_LLM_LEDGER_STEPS)
+extern void (*ngx_llm_ledger_step)(void);
+#define ngx_llm_ledger_step_here()                                           \
+    if (ngx_llm_ledger_step) { ngx_llm_ledger_step(); }
+#else
+#define ngx_llm_ledger_step_here()
+#endif
+
+
+#endif /* _NGX_LLM_LEDGER_H_INCLUDED_ */
