@@ -32,7 +32,7 @@
 #define NGX_LLM_LEDGER_LINE       4096  /* longest line of the usage log */
 #define NGX_LLM_LEDGER_OWNERS     256   /* processes of all generations */
 #define NGX_LLM_LEDGER_TEXT       200   /* of what a sum is about */
-#define NGX_LLM_LEDGER_VALUE      40    /* of a per= value, cut, for display */
+#define NGX_LLM_LEDGER_VALUE      48    /* of a per= value, cut, for display */
 
 #define NGX_LLM_LEDGER_NONE       ((ngx_uint_t) -1)
 
@@ -77,9 +77,11 @@ typedef struct {
     int64_t               time;         /* RATE: leaked up to then, ms; else
                                            last use, seconds */
     int64_t               frac;         /* RATE: remainder of that */
-    int64_t               rate;         /* as last seen; RATE: amount ... */
-    int64_t               rate_time;    /* ... per so many ms */
-    int64_t               children;     /* of a limit with per=: live values */
+    int64_t               rate;         /* RATE, as last seen: amount ... */
+    int64_t               reset;        /* ... per so many ms; QUOTA: where
+                                           the period ends, seconds, or 0 */
+    int64_t               users;        /* reservations that have it */
+    int64_t               children;     /* of a limit with per=: its values */
     int64_t               parent;       /* index + 1 of that; 0: none */
     int64_t               refused;      /* how often it refused */
     u_char                value[NGX_LLM_LEDGER_VALUE];  /* zero-padded */
@@ -252,9 +254,17 @@ ngx_uint_t ngx_llm_ledger_reap(ngx_llm_ledger_t *l,
     int64_t now, int64_t date);
 
 /*
- * A line that was read: counts it if no counter has it yet, limit by limit and
- * sum by sum (see snapshots).  items: as for a reservation, "amount" is
- * final.  seq NULL: counts always.
+ * Frees counters whose period is past and sums of days before "oldest", a
+ * slice under each hold of the lock, so that their places and the shares of
+ * per= values are free.  Not for the event loop; every few seconds.
+ */
+void ngx_llm_ledger_expire(ngx_llm_ledger_t *l, int64_t now, int64_t date,
+    int64_t oldest);
+
+/*
+ * A line that another ledger's process wrote: counts it unless one of that
+ * process with a higher number was counted.  items: as for a reservation, but
+ * "amount" is final, and "period" of a RATE is when it was admitted, seconds.
  */
 void ngx_llm_ledger_replay(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq,
     ngx_llm_item_t *items, ngx_uint_t n, ngx_llm_row_t *rows,

@@ -32,6 +32,7 @@ static void ngx_stubs_base64(ngx_str_t *dst, ngx_str_t *src,
     const char *alphabet, ngx_uint_t padded);
 static ngx_int_t ngx_stubs_unbase64(ngx_str_t *dst, ngx_str_t *src,
     const char *alphabet);
+static void ngx_stubs_crc32(void) __attribute__((constructor));
 
 
 ngx_uint_t  ngx_stubs_allocs;
@@ -52,10 +53,35 @@ ngx_uint_t  ngx_pagesize_shift = 12;
 ngx_uint_t  ngx_cacheline_size = NGX_CPU_CACHE_LINE;
 
 
+/* filled before main() */
+
+uint32_t  ngx_crc32_table256[256];
+
+
 static const char  ngx_stubs_base64_std[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char  ngx_stubs_base64_url[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+
+/* the polynomial of IEEE 802.3, from the low bit on */
+
+static void
+ngx_stubs_crc32(void)
+{
+    uint32_t    c;
+    ngx_uint_t  bit, i;
+
+    for (i = 0; i < 256; i++) {
+        c = (uint32_t) i;
+
+        for (bit = 0; bit < 8; bit++) {
+            c = (c >> 1) ^ ((c & 1) ? 0xedb88320 : 0);
+        }
+
+        ngx_crc32_table256[i] = c;
+    }
+}
 
 
 void

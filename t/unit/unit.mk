@@ -33,7 +33,7 @@ CFLAGS = -W -Wall -Wpointer-arith -Wno-unused-parameter -Werror -g -O1 \
          -I $(NGX_INC)/os/unix -I $(NGX_OBJS) \
          -I $(ROOT)/ngx_llm_module/core -I $(ROOT)/ngx_llm_module/dialect \
          -I $(ROOT)/ngx_llm_module/catalogue -I $(ROOT)/t/unit \
-         -MMD -MP
+         -DNGX_LLM_LEDGER_STEPS=1 -MMD -MP
 UNIT_SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # with its sanitizers gcc warns of what cannot happen; the build of the module

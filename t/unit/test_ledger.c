@@ -1,0 +1,717 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The ledger's rules, in one process.
+ */
+
+
+#include "test_ledger.h"
+
+
+static ngx_int_t
+reserve_n(ngx_llm_item_t *items, ngx_uint_t n, int64_t now, ngx_uint_t *res,
+    ngx_uint_t *which)
+{
+    return ngx_llm_ledger_reserve(&ledger, items, n, now,
+                                  TEST_DATE + now / 1000, res, which);
+}
+
+
+static ngx_int_t
+reserve(ngx_llm_item_t *item, int64_t now, ngx_uint_t *res)
+{
+    ngx_uint_t  which;
+
+    return reserve_n(item, 1, now, res, &which);
+}
+
+
+static void
+settle(ngx_uint_t res, int64_t amount, int64_t now)
+{
+    ngx_str_t  line;
+
+    line = test_string("");
+
+    ngx_llm_ledger_settle(&ledger, res, &amount, 1, NULL, 0, NULL, NULL,
+                          &line, TEST_DATE + now / 1000);
+    ngx_llm_ledger_apply(&ledger, res, now, TEST_DATE + now / 1000);
+}
+
+
+static void
+test_quota(void)
+{
+    ngx_uint_t      res, other;
+    ngx_llm_item_t  item;
+
+    test_case = "quota";
+    test_ledger();
+
+    /* fits; others hold the rest; used up; alone with what is left */
+
+    item = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 60);
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    test_int(item.granted, 60);
+    test_int(test_counter("q")->held, 60);
+
+    item.amount = 50;
+    test_int(reserve(&item, 0, &other), NGX_BUSY);
+    test_int(item.wait, 1000);
+    test_int(item.used_up, 0);
+    test_int(item.held, 60);
+
+    item.amount = 40;
+    test_int(reserve(&item, 0, &other), NGX_OK);
+    settle(other, 30, 0);
+    test_int(test_counter("q")->settled, 30);
+
+    settle(res, 10, 0);
+    test_int(test_counter("q")->settled, 40);
+    test_int(test_counter("q")->held, 0);
+
+    item.amount = 1000;
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    test_int(item.granted, 60);
+    test_int(test_counter("q")->held, 60);
+
+    item.amount = 1;
+    test_int(reserve(&item, 0, &other), NGX_BUSY);
+    test_int(item.used_up, 0);
+
+    settle(res, 75, 0);
+    test_int(test_counter("q")->settled, 115);
+
+    test_int(reserve(&item, 0, &res), NGX_BUSY);
+    test_int(item.used_up, 1);
+    test_int(item.wait, TEST_DAY * 1000);
+
+    test_int(reserve(&item, 5000, &res), NGX_BUSY);
+    test_int(item.wait, (TEST_DAY - 5) * 1000);
+
+    test_int(test_counter("q")->users, 0);
+    test_int(test_counter("q")->refused, 4);
+    test_int(ledger.shm->used_res, 0);
+}
+
+
+static void
+test_periods(void)
+{
+    ngx_uint_t      res, none, late;
+    ngx_llm_item_t  item, next;
+
+    test_case = "periods";
+    test_ledger();
+
+    item = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 60);
+    test_int(reserve(&item, 0, &res), NGX_OK);
+
+    /* the next day has nothing of it */
+
+    next = item;
+    next.period += TEST_DAY;
+    next.reset += TEST_DAY;
+    next.amount = 100;
+    test_int(reserve(&next, 1000, &late), NGX_OK);
+    test_int(next.granted, 100);
+
+    /* who is late with his clock is of the new day all the same */
+
+    item.amount = 1;
+    test_int(reserve(&item, 1000, &none), NGX_BUSY);
+    test_int(item.period, TEST_DATE + TEST_DAY);
+    test_int(item.reset, TEST_DATE + 2 * TEST_DAY);
+
+    /* what was admitted yesterday is of yesterday */
+
+    settle(res, 70, 2000);
+    test_int(test_counter("q")->past_settled, 70);
+    test_int(test_counter("q")->past_held, 0);
+    test_int(test_counter("q")->settled, 0);
+
+    settle(late, 5, 3000);
+    test_int(test_counter("q")->settled, 5);
+    test_int(test_counter("q")->held, 0);
+}
+
+
+static void
+test_rates(void)
+{
+    ngx_uint_t      res, i;
+    ngx_llm_item_t  item;
+
+    test_case = "rates";
+    test_ledger();
+
+    /* 60 a minute: one each second, 60 at once */
+
+    item = test_item("r", NGX_LLM_LIMIT_RATE, 60, 1);
+
+    for (i = 0; i < 60; i++) {
+        test_int(reserve(&item, 0, &res), NGX_OK);
+        settle(res, 1, 0);
+    }
+
+    test_int(reserve(&item, 0, &res), NGX_BUSY);
+    test_int(item.wait, 1000);
+    test_int(reserve(&item, 400, &res), NGX_BUSY);
+    test_int(item.wait, 600);
+    test_int(reserve(&item, 999, &res), NGX_BUSY);
+    test_int(item.wait, 1);
+    test_int(reserve(&item, 1000, &res), NGX_OK);
+    settle(res, 1, 1000);
+    test_int(reserve(&item, 1000, &res), NGX_BUSY);
+
+    /* what was held and not used is there at once */
+
+    item.amount = 10;
+    test_int(reserve(&item, 11000, &res), NGX_OK);
+    ngx_llm_ledger_release(&ledger, res, 11000);
+    test_int(reserve(&item, 11000, &res), NGX_OK);
+
+    /* debt is repaid before the next one */
+
+    settle(res, 130, 11000);
+    item.amount = 1;
+    test_int(reserve(&item, 11000, &res), NGX_BUSY);
+    test_int(item.wait, 121000);
+    test_int(reserve(&item, 131999, &res), NGX_BUSY);
+    test_int(reserve(&item, 132000, &res), NGX_OK);
+    settle(res, 1, 132000);
+
+    /* more than the burst is taken for the burst, and waits for all of it */
+
+    item.amount = 1000;
+    test_int(reserve(&item, 132001, &res), NGX_BUSY);
+    test_int(reserve(&item, 200000, &res), NGX_OK);
+    test_int(item.granted, 60);
+    ngx_llm_ledger_release(&ledger, res, 200000);
+
+    /* a clock that stands, or goes back, gives nothing */
+
+    item.amount = 60;
+    test_int(reserve(&item, 200000, &res), NGX_OK);
+    settle(res, 60, 200000);
+    item.amount = 1;
+    test_int(reserve(&item, 100000, &res), NGX_BUSY);
+    test_int(reserve(&item, 200999, &res), NGX_BUSY);
+    test_int(reserve(&item, 201000, &res), NGX_OK);
+    ngx_llm_ledger_release(&ledger, res, 201000);
+
+    test_int(test_counter("r")->held, 0);
+    test_int(test_counter("r")->users, 0);
+}
+
+
+/* nothing is lost to rounding, whatever the steps */
+
+static void
+test_rate_steps(void)
+{
+    int64_t         now, admitted;
+    ngx_uint_t      res;
+    ngx_llm_item_t  item;
+
+    test_case = "rate steps";
+    test_ledger();
+
+    item = test_item("r", NGX_LLM_LIMIT_RATE, 1, 1);
+    item.rate = 7;
+    item.rate_time = 3000;
+    item.limit = 3;
+
+    admitted = 0;
+
+    for (now = 0; now <= 300000; now += 13) {
+        if (reserve(&item, now, &res) == NGX_OK) {
+            settle(res, 1, now);
+            admitted++;
+        }
+    }
+
+    /* burst + rate * time, but what could not be asked for in between */
+
+    test_ok(admitted <= 3 + 700);
+    test_ok(admitted >= 3 + 695);
+}
+
+
+static void
+test_concurrency(void)
+{
+    ngx_uint_t      res[3];
+    ngx_llm_item_t  item;
+
+    test_case = "concurrency";
+    test_ledger();
+
+    item = test_item("c", NGX_LLM_LIMIT_CONCURRENCY, 2, 1);
+
+    test_int(reserve(&item, 0, &res[0]), NGX_OK);
+    test_int(reserve(&item, 0, &res[1]), NGX_OK);
+    test_int(reserve(&item, 0, &res[2]), NGX_BUSY);
+    test_int(item.wait, 1000);
+
+    ngx_llm_ledger_release(&ledger, res[0], 0);
+    test_int(reserve(&item, 0, &res[0]), NGX_OK);
+
+    settle(res[0], 1, 0);
+    settle(res[1], 1, 0);
+    test_int(test_counter("c")->held, 0);
+
+    item.limit = 0;
+    test_int(reserve(&item, 0, &res[0]), NGX_BUSY);
+    test_int(item.wait, -1);
+}
+
+
+/* all or none; the refusal that lasts longest is told; soft ones never */
+
+static void
+test_together(void)
+{
+    ngx_uint_t      res, which;
+    ngx_llm_item_t  items[4];
+
+    test_case = "together";
+    test_ledger();
+
+    items[0] = test_item("a", NGX_LLM_LIMIT_QUOTA, 100, 10);
+    items[1] = test_item("b", NGX_LLM_LIMIT_CONCURRENCY, 0, 1);
+    items[2] = test_item("c", NGX_LLM_LIMIT_QUOTA, 0, 10);
+    items[3] = test_item("d", NGX_LLM_LIMIT_RATE, 5, 5);
+
+    test_int(reserve_n(items, 4, 0, &res, &which), NGX_BUSY);
+    test_int(which, 1);
+    test_int(test_counter("a")->held, 0);
+    test_int(test_counter("d")->settled, 0);
+
+    items[1].limit = 1;
+    test_int(reserve_n(items, 4, 0, &res, &which), NGX_BUSY);
+    test_int(which, 2);
+
+    items[2].soft = 1;
+    test_int(reserve_n(items, 4, 0, &res, &which), NGX_OK);
+    test_int(items[2].exceeded, 1);
+    test_int(test_counter("a")->held, 10);
+    test_int(test_counter("b")->held, 1);
+    test_int(test_counter("c")->held, 10);
+    test_int(test_counter("d")->settled, 5);
+
+    ngx_llm_ledger_release(&ledger, res, 0);
+    test_int(test_counter("a")->held, 0);
+    test_int(test_counter("b")->held, 0);
+    test_int(test_counter("c")->held, 0);
+    test_int(test_counter("d")->settled, 0);
+}
+
+
+/* limits that differ only in their number have one counter, held once */
+
+static void
+test_shared(void)
+{
+    int64_t         amounts[2];
+    ngx_str_t       line;
+    ngx_uint_t      res, which;
+    ngx_llm_item_t  items[2];
+
+    test_case = "shared";
+    test_ledger();
+
+    items[0] = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 10);
+    items[1] = test_item("q", NGX_LLM_LIMIT_QUOTA, 80, 30);
+    items[1].soft = 1;
+
+    test_int(reserve_n(items, 2, 0, &res, &which), NGX_OK);
+    test_int(test_counter("q")->held, 30);
+    test_int(test_counter("q")->users, 1);
+
+    amounts[0] = 20;
+    amounts[1] = 20;
+    line = test_string("");
+
+    ngx_llm_ledger_settle(&ledger, res, amounts, 2, NULL, 0, NULL, NULL,
+                          &line, TEST_DATE);
+    ngx_llm_ledger_apply(&ledger, res, 0, TEST_DATE);
+
+    test_int(test_counter("q")->settled, 20);
+    test_int(test_counter("q")->held, 0);
+    test_int(test_counter("q")->users, 0);
+}
+
+
+/* an attempt's own limits come and go, the amount of the others grows */
+
+static void
+test_attempts(void)
+{
+    ngx_uint_t      res, which;
+    ngx_llm_item_t  key, model;
+
+    test_case = "attempts";
+    test_ledger();
+
+    key = test_item("key", NGX_LLM_LIMIT_QUOTA, 100, 10);
+    test_int(reserve(&key, 0, &res), NGX_OK);
+
+    model = test_item("model", NGX_LLM_LIMIT_CONCURRENCY, 1, 1);
+    test_int(ngx_llm_ledger_extend(&ledger, res, &model, 1, 0, TEST_DATE,
+                                   &which), NGX_OK);
+    test_int(test_counter("model")->held, 1);
+
+    ngx_llm_ledger_trim(&ledger, res, 1, 0);
+    test_int(test_counter("model")->held, 0);
+    test_int(test_counter("model")->users, 0);
+
+    model = test_item("other", NGX_LLM_LIMIT_CONCURRENCY, 0, 1);
+    test_int(ngx_llm_ledger_extend(&ledger, res, &model, 1, 0, TEST_DATE,
+                                   &which), NGX_BUSY);
+
+    key.amount = 25;
+    test_int(ngx_llm_ledger_raise(&ledger, res, 0, &key, 0, TEST_DATE),
+             NGX_OK);
+    test_int(test_counter("key")->held, 25);
+
+    key.amount = 5;
+    test_int(ngx_llm_ledger_raise(&ledger, res, 0, &key, 0, TEST_DATE),
+             NGX_OK);
+    test_int(test_counter("key")->held, 25);
+
+    /* alone it may have all that is left */
+
+    key.amount = 500;
+    test_int(ngx_llm_ledger_raise(&ledger, res, 0, &key, 0, TEST_DATE),
+             NGX_OK);
+    test_int(test_counter("key")->held, 100);
+
+    settle(res, 90, 0);
+    test_int(test_counter("key")->settled, 90);
+
+    /* beside another one it does not get what that one holds */
+
+    key.amount = 5;
+    test_int(reserve(&key, 0, &which), NGX_OK);
+    key.amount = 3;
+    test_int(reserve(&key, 0, &res), NGX_OK);
+    key.amount = 6;
+    test_int(ngx_llm_ledger_raise(&ledger, res, 0, &key, 0, TEST_DATE),
+             NGX_BUSY);
+    test_int(test_counter("key")->held, 8);
+}
+
+
+static void
+test_values(void)
+{
+    char            user[32];
+    ngx_uint_t      res, i;
+    ngx_llm_item_t  item;
+
+    test_case = "values";
+    test_ledger();
+
+    for (i = 0; i < 5; i++) {
+        snprintf(user, sizeof(user), "user-%lu", (unsigned long) i);
+
+        item = test_value("per", user, 10, 4);
+        item.max_children = 3;
+
+        test_int(reserve(&item, 0, &res), NGX_OK);
+        test_int(item.other, i >= 3);
+        settle(res, 4, 0);
+    }
+
+    test_int(test_counter("per")->children, 3);
+    test_int(test_counter("per")->settled, 8);
+    test_str(test_string((char *) test_counter("per/user-1")->value),
+             "user-1");
+
+    /* the two of "other" have what is left of one limit between them */
+
+    item = test_value("per", "user-3", 10, 4);
+    item.max_children = 3;
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    test_int(item.granted, 2);
+    ngx_llm_ledger_release(&ledger, res, 0);
+
+    /* a new day has room for new ones, when the old ones are swept */
+
+    ngx_llm_ledger_expire(&ledger, 0, TEST_DATE + TEST_DAY, 0);
+    test_int(test_counter("per")->children, 0);
+    test_ok(test_counter("per/user-1") == NULL);
+    test_ok(test_counter("per") != NULL);
+}
+
+
+/* a window that is full of live counters takes no more, others are evicted */
+
+static void
+test_full(void)
+{
+    char            user[32];
+    int64_t         n;
+    ngx_uint_t      res, other, evicted, which;
+    ngx_llm_item_t  item;
+
+    test_case = "full";
+    test_ledger();
+
+    n = ledger.shm->counters.n;
+    other = 0;
+
+    for (which = 0; which < (ngx_uint_t) n * 2; which++) {
+        snprintf(user, sizeof(user), "user-%lu", (unsigned long) which);
+
+        item = test_value("per", user, 10, 1);
+
+        if (reserve(&item, 0, &res) == NGX_OK) {
+            other += item.other;
+            settle(res, 1, 0);
+        }
+    }
+
+    test_ok(other > 0);
+    test_ok(ledger.shm->counters.used <= n);
+    test_ok(ledger.shm->counters.used > n * 9 / 10);
+    test_int(test_counter("per")->children + 1, ledger.shm->counters.used);
+
+    /* none of those that count was given away */
+
+    evicted = ledger.shm->evicted;
+    test_int(evicted, 0);
+
+    item = test_value("per", "user-0", 10, 1);
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    test_int(item.settled, 1);
+    test_int(item.other, 0);
+    ngx_llm_ledger_release(&ledger, res, 0);
+
+    /* of yesterday they are */
+
+    item = test_value("per", "tomorrow", 10, 1);
+    item.period += TEST_DAY;
+    item.reset += TEST_DAY;
+
+    test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, 0,
+                                    TEST_DATE + TEST_DAY, &res, &which),
+             NGX_OK);
+    test_int(item.other, 0);
+    test_ok(ledger.shm->evicted > (int64_t) evicted);
+    ngx_llm_ledger_release(&ledger, res, 0);
+}
+
+
+static void
+test_reservations(void)
+{
+    ngx_uint_t      i, n, *res;
+    ngx_llm_item_t  item;
+
+    test_case = "reservations";
+    test_ledger();
+
+    n = ledger.shm->nres;
+    res = malloc(sizeof(ngx_uint_t) * n);
+
+    item = test_item("c", NGX_LLM_LIMIT_CONCURRENCY, 1000000, 1);
+
+    for (i = 0; i < n; i++) {
+        if (reserve(&item, 0, &res[i]) != NGX_OK) {
+            break;
+        }
+    }
+
+    test_int(i, n);
+    test_int(reserve(&item, 0, &i), NGX_DECLINED);
+    test_int(test_counter("c")->held, n);
+
+    for (i = 0; i < n; i++) {
+        ngx_llm_ledger_release(&ledger, res[i], 0);
+    }
+
+    test_int(test_counter("c")->held, 0);
+    test_int(reserve(&item, 0, &i), NGX_OK);
+
+    free(res);
+}
+
+
+static void
+test_sums(void)
+{
+    char           text[32];
+    int64_t        sums[NGX_LLM_LEDGER_SUMS], none;
+    ngx_str_t      line;
+    ngx_uint_t     res, i, n;
+    ngx_llm_row_t  rows[2];
+    ngx_llm_sum_t  copy[10];
+
+    test_case = "sums";
+    test_ledger();
+
+    memset(sums, 0, sizeof(sums));
+    sums[0] = 1;
+    sums[5] = 70;
+
+    rows[0] = test_row("all", 0);
+    rows[1] = test_row("today", TEST_DATE);
+    line = test_string("");
+    none = 0;
+
+    for (i = 0; i < 3; i++) {
+        test_int(reserve_n(NULL, 0, 0, &res, &n), NGX_OK);
+        ngx_llm_ledger_settle(&ledger, res, &none, 0, rows, 2, sums, NULL,
+                              &line, TEST_DATE);
+        test_int(test_sum("all")->sum[0], i);
+        ngx_llm_ledger_apply(&ledger, res, 0, TEST_DATE);
+    }
+
+    test_int(test_sum("all")->sum[0], 3);
+    test_int(test_sum("today")->sum[5], 210);
+
+    i = 0;
+    n = ngx_llm_ledger_sums(&ledger, &i, copy, 10);
+    test_int(n, 2 + NGX_LLM_LEDGER_ROWS);
+    test_int(ngx_llm_ledger_sums(&ledger, &i, copy, 10), 0);
+
+    ngx_llm_ledger_expire(&ledger, 0, TEST_DATE, TEST_DATE + 1);
+    test_ok(test_sum("today") == NULL);
+    test_ok(test_sum("all") != NULL);
+
+    /* what has no room is summed up with its kind */
+
+    for (i = 0; i < (ngx_uint_t) ledger.shm->sums.n * 2; i++) {
+        snprintf(text, sizeof(text), "row-%lu", (unsigned long) i);
+        rows[0] = test_row(text, 0);
+
+        test_int(reserve_n(NULL, 0, 0, &res, &n), NGX_OK);
+        ngx_llm_ledger_settle(&ledger, res, &none, 0, rows, 1, sums, NULL,
+                              &line, TEST_DATE);
+        ngx_llm_ledger_apply(&ledger, res, 0, TEST_DATE);
+    }
+
+    none = 0;
+
+    for (i = 0; (n = ngx_llm_ledger_sums(&ledger, &i, copy, 10)) != 0; ) {
+        while (n--) {
+            none += copy[n].sum[0];
+        }
+    }
+
+    test_int(none, 3 + ledger.shm->sums.n * 2);
+}
+
+
+static void
+test_look(void)
+{
+    ngx_uint_t             res;
+    ngx_llm_item_t         item;
+    ngx_llm_ledger_stat_t  stat;
+
+    test_case = "look";
+    test_ledger();
+
+    item = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 60);
+    ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
+    test_int(item.settled, 0);
+    test_ok(test_counter("q") == NULL);
+
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
+    test_int(item.held, 60);
+    settle(res, 100, 0);
+
+    ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
+    test_int(item.settled, 100);
+    test_int(item.used_up, 1);
+
+    /* of the new day, without a request in it */
+
+    item.period += TEST_DAY;
+    item.reset += TEST_DAY;
+    ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE + TEST_DAY);
+    test_int(item.settled, 0);
+
+    item = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 60);
+    test_int(ngx_llm_ledger_set(&ledger, &item, 20, 0, TEST_DATE), NGX_OK);
+    ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
+    test_int(item.settled, 20);
+
+    item = test_item("r", NGX_LLM_LIMIT_RATE, 60, 30);
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    settle(res, 30, 0);
+    ngx_llm_ledger_look(&ledger, &item, 10000, TEST_DATE);
+    test_int(item.settled, 20);
+    test_int(ngx_llm_ledger_set(&ledger, &item, 0, 10000, TEST_DATE), NGX_OK);
+    ngx_llm_ledger_look(&ledger, &item, 10000, TEST_DATE);
+    test_int(item.settled, 0);
+
+    ngx_llm_ledger_stat(&ledger, &stat);
+    test_int(stat.counters, 2);
+    test_int(stat.reservations, 0);
+    test_int(stat.owners, 1);
+    test_int(stat.undone, 0);
+}
+
+
+static void
+test_names(void)
+{
+    ngx_str_t       parts[2];
+    ngx_llm_name_t  one, two, key;
+
+    test_case = "names";
+
+    memset(&key, 0, sizeof(ngx_llm_name_t));
+
+    parts[0] = test_string("a");
+    parts[1] = test_string("bc");
+    ngx_llm_ledger_name(&one, &key, parts, 2);
+
+    parts[0] = test_string("ab");
+    parts[1] = test_string("c");
+    ngx_llm_ledger_name(&two, &key, parts, 2);
+    test_ok(one.id[0] != two.id[0] && one.id[1] != two.id[1]);
+
+    ngx_llm_ledger_name(&one, &key, parts, 2);
+    test_ok(one.id[0] == two.id[0] && one.id[1] == two.id[1]);
+
+    key.id[0] = 1;
+    ngx_llm_ledger_name(&one, &key, parts, 2);
+    test_ok(one.id[0] != two.id[0] && one.id[1] != two.id[1]);
+
+    parts[0] = test_string("exactly8exactly8");
+    ngx_llm_ledger_name(&one, &key, parts, 1);
+    parts[0] = test_string("exactly8exactly");
+    ngx_llm_ledger_name(&two, &key, parts, 1);
+    test_ok(one.id[0] != two.id[0]);
+}
+
+
+int
+main(void)
+{
+    test_reset();
+
+    test_names();
+    test_quota();
+    test_periods();
+    test_rates();
+    test_rate_steps();
+    test_concurrency();
+    test_together();
+    test_shared();
+    test_attempts();
+    test_values();
+    test_full();
+    test_reservations();
+    test_sums();
+    test_look();
+
+    return test_done("ledger");
+}
