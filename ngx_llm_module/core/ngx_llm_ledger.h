@@ -221,6 +221,9 @@ void ngx_llm_ledger_trim(ngx_llm_ledger_t *l, ngx_uint_t res,
 /* gives all back, nothing is charged; the reservation is gone */
 void ngx_llm_ledger_release(ngx_llm_ledger_t *l, ngx_uint_t res, int64_t now);
 
+/* the number that its lines carry */
+uint64_t ngx_llm_ledger_boot(ngx_llm_ledger_t *l);
+
 /* the next name of a line; no lock */
 void ngx_llm_ledger_seq(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq);
 

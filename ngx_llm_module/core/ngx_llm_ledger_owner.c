@@ -50,6 +50,13 @@ ngx_llm_ledger_join(ngx_llm_ledger_t *l, int64_t pid, int64_t start)
 }
 
 
+uint64_t
+ngx_llm_ledger_boot(ngx_llm_ledger_t *l)
+{
+    return l->shm->boot;
+}
+
+
 /* the owner alone counts its lines; the number goes on with the slot */
 
 void
@@ -70,6 +77,11 @@ ngx_llm_ledger_reap(ngx_llm_ledger_t *l, ngx_llm_ledger_alive_pt alive,
     ngx_llm_owner_t  *owner;
 
     n = 0;
+
+    /* what is read below without the lock must not be half a change */
+
+    ngx_llm_ledger_begin(l);
+    ngx_llm_ledger_end(l);
 
     for (i = 0; i < NGX_LLM_LEDGER_OWNERS; i++) {
         owner = &l->shm->owner[i];
@@ -144,8 +156,6 @@ ngx_llm_ledger_clear(ngx_llm_ledger_t *l, ngx_uint_t dead,
 
     owner = &l->shm->owner[dead];
     n = 0;
-
-    /* what its death cut in the middle is undone by the first begin() */
 
     ngx_llm_ledger_begin(l);
     i = owner->settling;

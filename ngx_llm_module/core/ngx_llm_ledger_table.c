@@ -247,6 +247,10 @@ ngx_llm_ledger_counter_get(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
         if (i == -1) {
             return -1;
         }
+
+        /* so many words that a request's would not fit the undo log */
+
+        ngx_llm_ledger_commit(l);
     }
 
     c = ngx_llm_ledger_counter(l, i);
@@ -296,8 +300,6 @@ ngx_llm_ledger_child(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t *keep,
             ngx_llm_ledger_add(l, &parent->children, 1);
             ngx_llm_ledger_put_text(l, c->value, NGX_LLM_LEDGER_VALUE,
                                     &item->value);
-            ngx_llm_ledger_commit(l);
-
             return i;
         }
     }
@@ -330,10 +332,6 @@ ngx_llm_ledger_counter_new(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
     ngx_llm_ledger_put(l, &c->kind, item->kind | item->unit << 8);
     ngx_llm_ledger_put(l, &c->time,
                        item->kind == NGX_LLM_LIMIT_RATE ? now : date);
-
-    /* so much that a request may need many: each counts for itself */
-
-    ngx_llm_ledger_commit(l);
 
     return i;
 }
