@@ -8,26 +8,9 @@
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_stubs.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "ngx_llm_anthropic.h"
+#include "fuzz_provider.h"
 
-
-#define FUZZ_MAX  (64 * 1024 * 1024)
-
-#define fuzz_assert(cond)                                                    \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_messages(ngx_llm_json_t *messages);
@@ -45,20 +28,11 @@ static char  *fuzz_models[] = {
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_int_t          rc;
-    ngx_str_t          one, text;
-    ngx_pool_t        *pool;
-    ngx_llm_out_t      again, out;
-    ngx_llm_chat_t     chat;
-    ngx_llm_error_t    err;
-    ngx_llm_target_t   target;
+    ngx_llm_target_t  target;
 
     if (size < 2) {
         return 0;
     }
-
-    pool = ngx_create_pool(4096, &ngx_stubs_log);
-    fuzz_assert(pool != NULL);
 
     ngx_memzero(&target, sizeof(ngx_llm_target_t));
 
@@ -72,42 +46,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ngx_str_set(&target.beta, "files-api-2025-04-14");
     }
 
-    text.data = (u_char *) data + 1;
-    text.len = size - 1;
-
-    ngx_memzero(&err, sizeof(ngx_llm_error_t));
-    ngx_llm_chat_init(&chat, pool, &text);
-
-    if (ngx_llm_openai.read_request(&chat, &err) != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return 0;
-    }
-
-    ngx_llm_out_init(&out, pool, NULL, 0, FUZZ_MAX);
-    rc = ngx_llm_anthropic.write_request(&chat, &target, &out, &err);
-
-    if (rc == NGX_DECLINED) {
-        fuzz_assert(err.status == 400);
-        fuzz_assert(err.message.len != 0);
-        ngx_destroy_pool(pool);
-        return 0;
-    }
-
-    fuzz_assert(rc == NGX_OK);
-
-    one.data = out.start;
-    one.len = ngx_llm_out_len(&out);
-
-    fuzz_check(pool, &one);
-
-    ngx_llm_out_init(&again, pool, NULL, 0, FUZZ_MAX);
-    rc = ngx_llm_anthropic.write_request(&chat, &target, &again, &err);
-
-    fuzz_assert(rc == NGX_OK);
-    fuzz_assert(ngx_llm_out_len(&again) == one.len);
-    fuzz_assert(ngx_memcmp(again.start, one.data, one.len) == 0);
-
-    ngx_destroy_pool(pool);
+    fuzz_request(&ngx_llm_anthropic, &ngx_llm_openai, &target, data + 1,
+                 size - 1, fuzz_check);
 
     return 0;
 }
@@ -116,18 +56,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 {
-    ngx_llm_json_t       *choice, *root, *thinking, *tools;
-    ngx_llm_json_conf_t   conf;
+    ngx_llm_json_t  *choice, *root, *thinking, *tools;
 
-    /* texts of an odd depth may gain some */
-
-    ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
-
-    conf.max_depth = NGX_LLM_MAX_DEPTH * 2;
-    conf.max_nodes = NGX_LLM_MAX_NODES * 2;
-
-    root = ngx_llm_json_parse(pool, text, &conf);
-    fuzz_assert(root != NULL);
+    root = fuzz_parse(pool, text);
     fuzz_assert(ngx_llm_json_duplicate(root) == NULL);
 
     fuzz_messages(ngx_llm_json_get(root, "messages"));

@@ -9,26 +9,8 @@
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_stubs.h>
+#include "fuzz_provider.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "ngx_llm_gemini.h"
-
-
-#define FUZZ_MAX  (64 * 1024 * 1024)
-
-#define fuzz_assert(cond)                                                    \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape);
@@ -163,22 +145,11 @@ static char  *fuzz_models[] = {
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_int_t          rc;
-    ngx_str_t          one, text;
-    ngx_pool_t        *pool;
-    ngx_llm_out_t      again, out;
-    ngx_llm_chat_t     chat;
-    ngx_llm_error_t    err;
-    ngx_llm_target_t   target;
-
-    const ngx_llm_dialect_t  *client;
+    ngx_llm_target_t  target;
 
     if (size < 2) {
         return 0;
     }
-
-    pool = ngx_create_pool(4096, &ngx_stubs_log);
-    fuzz_assert(pool != NULL);
 
     ngx_memzero(&target, sizeof(ngx_llm_target_t));
 
@@ -187,44 +158,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     target.model.len = ngx_strlen(target.model.data);
     target.drop = (data[0] & 8) ? (uint64_t) -1 : 0;
 
-    text.data = (u_char *) data + 1;
-    text.len = size - 1;
-
-    ngx_memzero(&err, sizeof(ngx_llm_error_t));
-    ngx_llm_chat_init(&chat, pool, &text);
-
-    client = (data[0] & 16) ? &ngx_llm_anthropic : &ngx_llm_openai;
-
-    if (client->read_request(&chat, &err) != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return 0;
-    }
-
-    ngx_llm_out_init(&out, pool, NULL, 0, FUZZ_MAX);
-    rc = ngx_llm_gemini.write_request(&chat, &target, &out, &err);
-
-    if (rc == NGX_DECLINED) {
-        fuzz_assert(err.status == 400);
-        fuzz_assert(err.message.len != 0);
-        ngx_destroy_pool(pool);
-        return 0;
-    }
-
-    fuzz_assert(rc == NGX_OK);
-
-    one.data = out.start;
-    one.len = ngx_llm_out_len(&out);
-
-    fuzz_check(pool, &one);
-
-    ngx_llm_out_init(&again, pool, NULL, 0, FUZZ_MAX);
-    rc = ngx_llm_gemini.write_request(&chat, &target, &again, &err);
-
-    fuzz_assert(rc == NGX_OK);
-    fuzz_assert(ngx_llm_out_len(&again) == one.len);
-    fuzz_assert(ngx_memcmp(again.start, one.data, one.len) == 0);
-
-    ngx_destroy_pool(pool);
+    fuzz_request(&ngx_llm_gemini,
+                 (data[0] & 16) ? &ngx_llm_anthropic : &ngx_llm_openai,
+                 &target, data + 1, size - 1, fuzz_check);
 
     return 0;
 }
@@ -233,18 +169,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 {
-    ngx_llm_json_t       *calling, *root, *tools;
-    ngx_llm_json_conf_t   conf;
+    ngx_llm_json_t  *calling, *root, *tools;
 
-    /* texts of an odd depth may gain some */
-
-    ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
-
-    conf.max_depth = NGX_LLM_MAX_DEPTH * 2;
-    conf.max_nodes = NGX_LLM_MAX_NODES * 2;
-
-    root = ngx_llm_json_parse(pool, text, &conf);
-    fuzz_assert(root != NULL);
+    root = fuzz_parse(pool, text);
 
     fuzz_known(root, FUZZ_REQUEST);
     fuzz_contents(ngx_llm_json_get(root, "contents"));
