@@ -28,7 +28,7 @@ add_block_preprocessor(sub {
 });
 
 repeat_each(2);
-plan tests => repeat_each() * 203;
+plan tests => repeat_each() * 226;
 
 no_long_string();
 run_tests();
@@ -458,3 +458,64 @@ connect() failed
 GET /t
 --- response_body_like eval
 qr{^a\{"error":.*"code":"access_denied"\}\}b$}s
+
+
+
+=== TEST 26: where the path does not tell, the header of a client does
+--- config
+    location /ai/ { llm_gateway; llm_auth off; deny all; }
+--- request
+GET /ai/v1/models
+--- more_headers
+anthropic-version: 2023-06-01
+--- error_code: 403
+--- response_headers
+Content-Type: application/json
+--- response_body_like eval
+qr{^\{"type":"error","error":\{"type":"permission_error","message":"access is denied"\}}
+--- error_log
+access forbidden by rule
+
+
+
+=== TEST 27: an unknown path and a client that says who it is
+--- config
+    location /ai/ { llm_gateway; llm_auth off; }
+--- request
+POST /ai/v1/messages/batches
+{}
+--- more_headers
+anthropic-version: 2023-06-01
+--- error_code: 404
+--- response_headers
+Content-Type: application/json
+x-llm-error: unknown_url
+--- response_body_like eval
+qr{^\{"type":"error","error":\{"type":"not_found_error","message":"unknown URL: POST /ai/v1/messages/batches"\}}
+
+
+
+=== TEST 28: a path of one API, whatever the client says
+--- config
+    location /ai/ { llm_gateway; llm_auth off; }
+--- request
+GET /ai/v1/messages
+--- error_code: 405
+--- response_headers
+Content-Type: application/json
+Allow: POST
+--- response_body_like eval
+qr{^\{"type":"error","error":\{"type":"invalid_request_error","message":"GET is not allowed on /ai/v1/messages, use POST"\}}
+
+
+
+=== TEST 29: a path of the other API, whatever the client says
+--- config
+    location /ai/ { llm_gateway; llm_auth off; }
+--- request
+GET /ai/chat/completions
+--- more_headers
+anthropic-version: 2023-06-01
+--- error_code: 405
+--- response_body_like eval
+qr{^\{"error":\{"message":"GET is not allowed on /ai/chat/completions, use POST"}

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_endpoint.h"
 
 
 #define NGX_HTTP_LLM_MAX_ERROR    65536
@@ -303,29 +304,7 @@ ngx_http_llm_error_final(ngx_llm_error_t *err)
 const ngx_llm_dialect_t *
 ngx_http_llm_error_dialect(ngx_http_request_t *r)
 {
-    size_t      len;
-    ngx_str_t  *uri;
-
-    uri = &r->uri;
-    len = sizeof("/messages") - 1;
-
-    if (uri->len >= len
-        && ngx_strncmp(uri->data + uri->len - len, "/messages", len) == 0)
-    {
-        return &ngx_llm_anthropic;
-    }
-
-    len = sizeof("/messages/count_tokens") - 1;
-
-    if (uri->len >= len
-        && ngx_strncmp(uri->data + uri->len - len, "/messages/count_tokens",
-                       len)
-           == 0)
-    {
-        return &ngx_llm_anthropic;
-    }
-
-    return &ngx_llm_openai;
+    return ngx_http_llm_client_dialect(r, ngx_http_llm_path(r, NULL));
 }
 
 

@@ -8,54 +8,21 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_endpoint.h"
 
 #include <openssl/rand.h>
 
 
-typedef struct {
-    ngx_str_t                 path;     /* below /v1 */
-    ngx_uint_t                methods;
-    ngx_str_t                 allow;
-    ngx_http_llm_endpoint_e   endpoint;
-    unsigned                  rest:1;   /* what follows the path counts */
-} ngx_http_llm_path_t;
-
-
-static ngx_http_llm_path_t *ngx_http_llm_find_path(ngx_http_request_t *r,
-    ngx_str_t *rest);
 static ngx_int_t ngx_http_llm_check_type(ngx_http_request_t *r,
     ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_request_id(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
+static ngx_uint_t ngx_http_llm_is_id(ngx_str_t *value);
 static ngx_int_t ngx_http_llm_refuse(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_int_t rc, ngx_llm_error_t *err);
 static void ngx_http_llm_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_process(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
-
-
-static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
-
-    { ngx_string("/chat/completions"),
-      NGX_HTTP_POST,
-      ngx_string("POST"),
-      NGX_HTTP_LLM_CHAT,
-      0 },
-
-    { ngx_string("/models"),
-      NGX_HTTP_GET|NGX_HTTP_HEAD,
-      ngx_string("GET, HEAD"),
-      NGX_HTTP_LLM_MODELS,
-      0 },
-
-    { ngx_string("/models/"),
-      NGX_HTTP_GET|NGX_HTTP_HEAD,
-      ngx_string("GET, HEAD"),
-      NGX_HTTP_LLM_MODEL,
-      1 },
-
-    { ngx_null_string, 0, ngx_null_string, 0, 0 }
-};
 
 
 ngx_int_t
@@ -72,8 +39,10 @@ ngx_http_llm_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    path = ngx_http_llm_path(r, &rest);
+
     ctx->request = r;
-    ctx->dialect = ngx_http_llm_error_dialect(r);
+    ctx->dialect = ngx_http_llm_client_dialect(r, path);
     ctx->estimate = -1;
     ctx->retry_after = -1;
 
@@ -84,8 +53,6 @@ ngx_http_llm_handler(ngx_http_request_t *r)
     }
 
     ngx_http_set_ctx(r, ctx, ngx_http_llm_module);
-
-    path = ngx_http_llm_find_path(r, &rest);
 
     if (path == NULL) {
         rc = ngx_llm_error(r->pool, &err, NGX_HTTP_NOT_FOUND,
@@ -144,51 +111,6 @@ ngx_http_llm_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_http_llm_path_t *
-ngx_http_llm_find_path(ngx_http_request_t *r, ngx_str_t *rest)
-{
-    ngx_str_t                 uri;
-    ngx_http_llm_path_t      *path;
-    ngx_http_llm_loc_conf_t  *llcf;
-
-    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
-
-    uri = r->uri;
-
-    if (uri.len < llcf->prefix.len
-        || ngx_strncmp(uri.data, llcf->prefix.data, llcf->prefix.len) != 0)
-    {
-        return NULL;
-    }
-
-    uri.data += llcf->prefix.len;
-    uri.len -= llcf->prefix.len;
-
-    if (uri.len > 3 && ngx_strncmp(uri.data, "/v1/", 4) == 0) {
-        uri.data += 3;
-        uri.len -= 3;
-    }
-
-    for (path = ngx_http_llm_paths; path->path.len; path++) {
-
-        if (uri.len < path->path.len
-            || ngx_strncmp(uri.data, path->path.data, path->path.len) != 0)
-        {
-            continue;
-        }
-
-        rest->data = uri.data + path->path.len;
-        rest->len = uri.len - path->path.len;
-
-        if (path->rest ? rest->len != 0 : rest->len == 0) {
-            return path;
-        }
-    }
-
-    return NULL;
-}
-
-
 /* a missing type is taken for JSON, another one says that something is wrong */
 
 static ngx_int_t
@@ -244,56 +166,16 @@ ngx_http_llm_check_type(ngx_http_request_t *r, ngx_llm_error_t *err)
 static ngx_int_t
 ngx_http_llm_request_id(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    u_char           *p, c;
     uint64_t          n;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t        *value;
 
     static uint64_t   base, count;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    value = ngx_http_llm_request_header(r, "x-request-id");
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != sizeof("x-request-id") - 1
-            || ngx_strncmp(h[i].lowcase_key, "x-request-id", h[i].key.len)
-               != 0)
-        {
-            continue;
-        }
-
-        if (h[i].value.len == 0 || h[i].value.len > 128) {
-            break;
-        }
-
-        for (p = h[i].value.data; *p; p++) {
-            c = (u_char) (*p | 0x20);
-
-            if ((c < 'a' || c > 'z') && (*p < '0' || *p > '9')
-                && *p != '-' && *p != '_' && *p != '.' && *p != ':')
-            {
-                break;
-            }
-        }
-
-        if (p == h[i].value.data + h[i].value.len) {
-            ctx->id = h[i].value;
-            return NGX_OK;
-        }
-
-        break;
+    if (value && ngx_http_llm_is_id(value)) {
+        ctx->id = *value;
+        return NGX_OK;
     }
 
     if (base == 0
@@ -317,6 +199,31 @@ ngx_http_llm_request_id(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
                   - ctx->id.data;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_llm_is_id(ngx_str_t *value)
+{
+    u_char  *p, *last, c;
+
+    if (value->len == 0 || value->len > 128) {
+        return 0;
+    }
+
+    last = value->data + value->len;
+
+    for (p = value->data; p < last; p++) {
+        c = (u_char) (*p | 0x20);
+
+        if ((c < 'a' || c > 'z') && (*p < '0' || *p > '9')
+            && *p != '-' && *p != '_' && *p != '.' && *p != ':')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The paths of the API: what each is, and who speaks there.
+ */
+
+
+#ifndef _NGX_HTTP_LLM_ENDPOINT_H_INCLUDED_
+#define _NGX_HTTP_LLM_ENDPOINT_H_INCLUDED_
+
+
+#include "ngx_http_llm.h"
+
+
+typedef struct {
+    ngx_str_t                  path;        /* below /v1 */
+    ngx_uint_t                 methods;
+    ngx_str_t                  allow;       /* the same as a header's value */
+    ngx_http_llm_endpoint_e    endpoint;
+    const ngx_llm_dialect_t   *dialect;     /* of its clients; NULL: headers
+                                               tell */
+    unsigned                   rest:1;      /* what follows the path counts,
+                                               and is not empty */
+} ngx_http_llm_path_t;
+
+
+/*
+ * The row of the request's path, or NULL; rest, which may be NULL, gets what
+ * follows the row's path, a slice of r->uri.
+ */
+ngx_http_llm_path_t *ngx_http_llm_path(ngx_http_request_t *r,
+    ngx_str_t *rest);
+
+/*
+ * The dialect that the client speaks: that of the path, else Anthropic's where
+ * the request has the header "anthropic-version", else OpenAI's.  path may be
+ * NULL.
+ */
+const ngx_llm_dialect_t *ngx_http_llm_client_dialect(ngx_http_request_t *r,
+    ngx_http_llm_path_t *path);
+
+/* the first header line of that name (in lower case), or NULL */
+ngx_str_t *ngx_http_llm_request_header(ngx_http_request_t *r, char *name);
+
+
+#endif /* _NGX_HTTP_LLM_ENDPOINT_H_INCLUDED_ */
