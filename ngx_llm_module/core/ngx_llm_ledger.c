@@ -56,8 +56,10 @@ ngx_llm_ledger_create(void *memory, size_t size, uint64_t boot)
 
     offset = ngx_llm_ledger_table(shm, &shm->counters, room / 2,
                                   sizeof(ngx_llm_counter_t), offset);
-    offset = ngx_llm_ledger_table(shm, &shm->sums, room / 4,
+    offset = ngx_llm_ledger_table(shm, &shm->sums, room / 5,
                                   sizeof(ngx_llm_sum_t), offset);
+    offset = ngx_llm_ledger_table(shm, &shm->texts, room / 10,
+                                  sizeof(ngx_llm_text_t), offset);
 
     shm->res = offset;
     shm->nres = (size - offset) / sizeof(ngx_llm_res_t);

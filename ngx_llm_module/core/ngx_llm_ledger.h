@@ -32,6 +32,7 @@
 #define NGX_LLM_LEDGER_LINE       4096  /* longest line of the usage log */
 #define NGX_LLM_LEDGER_OWNERS     256   /* processes of all generations */
 #define NGX_LLM_LEDGER_TEXT       200   /* of what a sum is about */
+#define NGX_LLM_LEDGER_DEFINITION 1000  /* of what is defined at run time */
 #define NGX_LLM_LEDGER_VALUE      48    /* of a per= value, cut, for display */
 
 #define NGX_LLM_LEDGER_NONE       ((ngx_uint_t) -1)
@@ -101,6 +102,19 @@ typedef struct {
 
 
 /*
+ * A text that all processes are to know: what is defined while they run.  Each
+ * change has a number of its own, higher than all before it.
+ */
+
+typedef struct {
+    ngx_llm_name_t        name;
+    int64_t               change;
+    int64_t               len;          /* -1: it was deleted */
+    u_char                text[NGX_LLM_LEDGER_DEFINITION];
+} ngx_llm_text_t;
+
+
+/*
  * A limit that a request meets.  In: all up to "value".  For a limit with
  * per= "name" is of the value and "of" of the limit itself, whose counter
  * serves values for which there is no room.
@@ -124,6 +138,7 @@ typedef struct {
     /* out: */
     int64_t               settled;      /* before this request */
     int64_t               held;
+    int64_t               refused;      /* of look() alone */
     int64_t               granted;      /* what is held of "amount" */
     int64_t               wait;         /* ms until it could pass; -1: never */
     unsigned              exceeded:1;   /* would refuse, or did */
@@ -273,9 +288,14 @@ void ngx_llm_ledger_replay(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq,
     ngx_llm_item_t *items, ngx_uint_t n, ngx_llm_row_t *rows,
     ngx_uint_t nrows, int64_t *sums, int64_t now, int64_t date);
 
-/* sets what a counter has settled; for reset and credit.  NGX_DECLINED: none */
+/*
+ * Sets what a counter has settled (reset: 0), or takes an amount from it,
+ * below zero too: a credit.  NGX_DECLINED: there is no room for the counter.
+ */
 ngx_int_t ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
     int64_t settled, int64_t now, int64_t date);
+ngx_int_t ngx_llm_ledger_credit(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
+    int64_t amount, int64_t now, int64_t date);
 
 /* how a limit stands now (out members of the item); nothing is created */
 void ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
@@ -291,11 +311,33 @@ ngx_uint_t ngx_llm_ledger_counters(ngx_llm_ledger_t *l, ngx_uint_t *i,
 ngx_uint_t ngx_llm_ledger_sums(ngx_llm_ledger_t *l, ngx_uint_t *i,
     ngx_llm_sum_t *copy, ngx_uint_t n);
 
+
+/*
+ * Texts: ngx_llm_ledger_text.c.  set(): text NULL deletes; NGX_DECLINED: there
+ * is no room, or it is too long.  get(): NGX_DECLINED: there is none.
+ *
+ * changed(): the number of the last change, without the lock.  next(): the
+ * next text after *i (0 first) that was changed after "since", deleted ones
+ * too; NGX_DONE: no more.  forgotten(): deleted texts up to that change may
+ * be gone without a trace: who was last here before it must begin anew.
+ */
+ngx_int_t ngx_llm_ledger_text_set(ngx_llm_ledger_t *l, ngx_llm_name_t *name,
+    ngx_str_t *text);
+ngx_int_t ngx_llm_ledger_text_get(ngx_llm_ledger_t *l, ngx_llm_name_t *name,
+    ngx_llm_text_t *copy);
+int64_t ngx_llm_ledger_text_changed(ngx_llm_ledger_t *l);
+int64_t ngx_llm_ledger_text_forgotten(ngx_llm_ledger_t *l);
+ngx_int_t ngx_llm_ledger_text_next(ngx_llm_ledger_t *l, ngx_uint_t *i,
+    int64_t since, ngx_llm_text_t *copy);
+
+
 typedef struct {
     ngx_uint_t            counters;     /* in use, and room for */
     ngx_uint_t            counters_max;
     ngx_uint_t            sums;
     ngx_uint_t            sums_max;
+    ngx_uint_t            texts;
+    ngx_uint_t            texts_max;
     ngx_uint_t            reservations;
     ngx_uint_t            reservations_max;
     ngx_uint_t            owners;

@@ -9,6 +9,9 @@
 #include "ngx_llm_ledger_shm.h"
 
 
+static ngx_int_t ngx_llm_ledger_adjust(ngx_llm_ledger_t *l,
+    ngx_llm_item_t *item, ngx_uint_t keep, int64_t delta, int64_t now,
+    int64_t date);
 static ngx_uint_t ngx_llm_ledger_copy(ngx_llm_ledger_t *l,
     ngx_llm_table_t *table, ngx_uint_t *i, void *copy, ngx_uint_t n);
 static void ngx_llm_ledger_sweep(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
@@ -33,6 +36,7 @@ ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t now,
     item->exceeded = 0;
     item->used_up = 0;
     item->other = 0;
+    item->refused = 0;
 
     ngx_llm_ledger_begin(l);
 
@@ -40,6 +44,8 @@ ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t now,
 
     if (i != -1) {
         c = ngx_llm_ledger_counter(l, i);
+
+        item->refused = c->refused;
 
         if (item->kind == NGX_LLM_LIMIT_RATE) {
             item->held = c->held;
@@ -73,7 +79,25 @@ ngx_int_t
 ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t settled,
     int64_t now, int64_t date)
 {
-    int64_t             i;
+    return ngx_llm_ledger_adjust(l, item, 0, settled, now, date);
+}
+
+
+ngx_int_t
+ngx_llm_ledger_credit(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
+    int64_t amount, int64_t now, int64_t date)
+{
+    return ngx_llm_ledger_adjust(l, item, 1, -amount, now, date);
+}
+
+
+/* a bucket is never more than full, what is held of it stays held */
+
+static ngx_int_t
+ngx_llm_ledger_adjust(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
+    ngx_uint_t keep, int64_t delta, int64_t now, int64_t date)
+{
+    int64_t             i, settled;
     ngx_llm_counter_t  *c;
 
     ngx_llm_ledger_begin(l);
@@ -86,13 +110,22 @@ ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t settled,
     }
 
     c = ngx_llm_ledger_counter(l, i);
+    settled = delta;
 
-    if (item->kind == NGX_LLM_LIMIT_RATE) {
-        settled = ngx_max(settled + c->held, 0);
-    }
+    switch (item->kind) {
 
-    if (item->kind != NGX_LLM_LIMIT_CONCURRENCY) {
+    case NGX_LLM_LIMIT_RATE:
+        settled += keep ? c->settled : c->held;
+        ngx_llm_ledger_put(l, &c->settled, ngx_max(settled, 0));
+        break;
+
+    case NGX_LLM_LIMIT_QUOTA:
+        settled += keep ? c->settled : 0;
         ngx_llm_ledger_put(l, &c->settled, settled);
+        break;
+
+    default: /* NGX_LLM_LIMIT_CONCURRENCY */
+        break;
     }
 
     ngx_llm_ledger_end(l);
@@ -255,6 +288,8 @@ ngx_llm_ledger_stat(ngx_llm_ledger_t *l, ngx_llm_ledger_stat_t *stat)
     stat->counters_max = shm->counters.n;
     stat->sums = shm->sums.used;
     stat->sums_max = shm->sums.n;
+    stat->texts = shm->texts.used;
+    stat->texts_max = shm->texts.n;
     stat->reservations = shm->used_res;
     stat->reservations_max = shm->nres;
     stat->evicted = shm->evicted;

@@ -14,7 +14,7 @@
 
 
 #define NGX_LLM_LEDGER_MAGIC      0x6c6c6d6c65646765LL
-#define NGX_LLM_LEDGER_VERSION    1
+#define NGX_LLM_LEDGER_VERSION    2
 
 /* a name is looked for in so many places behind its own */
 #define NGX_LLM_LEDGER_WINDOW     64
@@ -111,6 +111,10 @@ struct ngx_llm_ledger_shm_s {
 
     ngx_llm_table_t       counters;
     ngx_llm_table_t       sums;
+    ngx_llm_table_t       texts;
+
+    int64_t               text_change;  /* the last one */
+    int64_t               text_forgotten;
 
     int64_t               nres;
     int64_t               res;          /* offset of ngx_llm_res_t[nres] */
@@ -139,6 +143,9 @@ struct ngx_llm_ledger_shm_s {
 
 #define ngx_llm_ledger_sum(l, i)                                             \
     ((ngx_llm_sum_t *) ngx_llm_ledger_at(l, (l)->shm->sums.entries) + (i))
+
+#define ngx_llm_ledger_text(l, i)                                            \
+    ((ngx_llm_text_t *) ngx_llm_ledger_at(l, (l)->shm->texts.entries) + (i))
 
 #define ngx_llm_ledger_index(l, table)                                       \
     ((int64_t *) ngx_llm_ledger_at(l, (table)->index))
@@ -170,6 +177,16 @@ void ngx_llm_ledger_put_text(ngx_llm_ledger_t *l, u_char *field, size_t size,
 
 int64_t ngx_llm_ledger_find(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
     ngx_llm_name_t *name);
+
+/* where a name's window begins */
+int64_t ngx_llm_ledger_place(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
+    ngx_llm_name_t *name);
+
+/* an entry of zeroes but for its name, where none stands */
+void ngx_llm_ledger_enter(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
+    int64_t i, ngx_llm_name_t *name);
+void ngx_llm_ledger_leave(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
+    int64_t i);
 
 /*
  * The counter of an item, made if need be (keep: counters not to be taken for

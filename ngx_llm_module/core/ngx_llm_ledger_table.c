@@ -16,12 +16,6 @@
 
 static void ngx_llm_sip_round(uint64_t *v);
 static int64_t ngx_llm_ledger_tag(ngx_llm_name_t *name);
-static int64_t ngx_llm_ledger_place(ngx_llm_ledger_t *l,
-    ngx_llm_table_t *table, ngx_llm_name_t *name);
-static void ngx_llm_ledger_enter(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
-    int64_t i, ngx_llm_name_t *name);
-static void ngx_llm_ledger_leave(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
-    int64_t i);
 static int64_t ngx_llm_ledger_counter_new(ngx_llm_ledger_t *l,
     ngx_llm_item_t *item, ngx_llm_name_t *name, int64_t *keep,
     ngx_uint_t nkeep, int64_t now, int64_t date);
@@ -145,7 +139,7 @@ ngx_llm_ledger_tag(ngx_llm_name_t *name)
 }
 
 
-static int64_t
+int64_t
 ngx_llm_ledger_place(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
     ngx_llm_name_t *name)
 {
@@ -189,9 +183,7 @@ ngx_llm_ledger_find(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
 }
 
 
-/* an entry of zeroes at a place where none stood */
-
-static void
+void
 ngx_llm_ledger_enter(ngx_llm_ledger_t *l, ngx_llm_table_t *table, int64_t i,
     ngx_llm_name_t *name)
 {
@@ -213,7 +205,7 @@ ngx_llm_ledger_enter(ngx_llm_ledger_t *l, ngx_llm_table_t *table, int64_t i,
 }
 
 
-static void
+void
 ngx_llm_ledger_leave(ngx_llm_ledger_t *l, ngx_llm_table_t *table, int64_t i)
 {
     ngx_llm_ledger_put(l, ngx_llm_ledger_index(l, table) + i,

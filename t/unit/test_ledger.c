@@ -642,6 +642,15 @@ test_look(void)
     ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
     test_int(item.settled, 20);
 
+    /* credit is what may be used beyond the limit */
+
+    test_int(ngx_llm_ledger_credit(&ledger, &item, 30, 0, TEST_DATE), NGX_OK);
+    item.amount = 110;
+    test_int(reserve(&item, 0, &res), NGX_OK);
+    test_int(item.settled, -10);
+    test_int(item.granted, 110);
+    ngx_llm_ledger_release(&ledger, res, 0);
+
     item = test_item("r", NGX_LLM_LIMIT_RATE, 60, 30);
     test_int(reserve(&item, 0, &res), NGX_OK);
     settle(res, 30, 0);
@@ -656,6 +665,96 @@ test_look(void)
     test_int(stat.reservations, 0);
     test_int(stat.owners, 1);
     test_int(stat.undone, 0);
+}
+
+
+static void
+test_texts(void)
+{
+    char             text[64];
+    int64_t          since;
+    ngx_str_t        s;
+    ngx_uint_t       i, n, full;
+    ngx_llm_name_t   name;
+    ngx_llm_text_t   copy;
+
+    test_case = "texts";
+    test_ledger();
+
+    name = test_name("one");
+    s = test_string("first");
+
+    test_int(ngx_llm_ledger_text_get(&ledger, &name, &copy), NGX_DECLINED);
+    test_int(ngx_llm_ledger_text_changed(&ledger), 0);
+
+    test_int(ngx_llm_ledger_text_set(&ledger, &name, &s), NGX_OK);
+    test_int(ngx_llm_ledger_text_get(&ledger, &name, &copy), NGX_OK);
+    test_int(copy.len, 5);
+    test_str(test_string((char *) copy.text), "first");
+    since = ngx_llm_ledger_text_changed(&ledger);
+    test_int(copy.change, since);
+
+    s = test_string("2");
+    test_int(ngx_llm_ledger_text_set(&ledger, &name, &s), NGX_OK);
+
+    i = 0;
+    test_int(ngx_llm_ledger_text_next(&ledger, &i, since, &copy), NGX_OK);
+    test_str(test_string((char *) copy.text), "2");
+    test_int(ngx_llm_ledger_text_next(&ledger, &i, since, &copy), NGX_DONE);
+
+    since = ngx_llm_ledger_text_changed(&ledger);
+    i = 0;
+    test_int(ngx_llm_ledger_text_next(&ledger, &i, since, &copy), NGX_DONE);
+
+    /* what is deleted is heard of */
+
+    test_int(ngx_llm_ledger_text_set(&ledger, &name, NULL), NGX_OK);
+    test_int(ngx_llm_ledger_text_get(&ledger, &name, &copy), NGX_DECLINED);
+
+    i = 0;
+    test_int(ngx_llm_ledger_text_next(&ledger, &i, since, &copy), NGX_OK);
+    test_int(copy.len, -1);
+    test_int(copy.name.id[0], name.id[0]);
+
+    s.data = malloc(NGX_LLM_LEDGER_DEFINITION);
+    memset(s.data, 'x', NGX_LLM_LEDGER_DEFINITION);
+    s.len = NGX_LLM_LEDGER_DEFINITION;
+    test_int(ngx_llm_ledger_text_set(&ledger, &name, &s), NGX_DECLINED);
+    s.len--;
+    test_int(ngx_llm_ledger_text_set(&ledger, &name, &s), NGX_OK);
+    test_int(ngx_llm_ledger_text_get(&ledger, &name, &copy), NGX_OK);
+    test_int(copy.len, NGX_LLM_LEDGER_DEFINITION - 1);
+    free(s.data);
+
+    /* room for so many; marks make room, and that is told */
+
+    full = 0;
+    s = test_string("x");
+
+    for (n = 0; n < (ngx_uint_t) ledger.shm->texts.n * 2; n++) {
+        snprintf(text, sizeof(text), "text-%lu", (unsigned long) n);
+        name = test_name(text);
+        full += (ngx_llm_ledger_text_set(&ledger, &name, &s) != NGX_OK);
+    }
+
+    test_ok(full > 0);
+    test_int(ngx_llm_ledger_text_forgotten(&ledger), 0);
+
+    for (n = 0; n < (ngx_uint_t) ledger.shm->texts.n * 2; n++) {
+        snprintf(text, sizeof(text), "text-%lu", (unsigned long) n);
+        name = test_name(text);
+        (void) ngx_llm_ledger_text_set(&ledger, &name, NULL);
+    }
+
+    for (n = 0; n < 10; n++) {
+        snprintf(text, sizeof(text), "new-%lu", (unsigned long) n);
+        name = test_name(text);
+        test_int(ngx_llm_ledger_text_set(&ledger, &name, &s), NGX_OK);
+    }
+
+    test_ok(ngx_llm_ledger_text_forgotten(&ledger) > 0);
+    test_ok(ngx_llm_ledger_text_forgotten(&ledger)
+            < ngx_llm_ledger_text_changed(&ledger));
 }
 
 
@@ -712,6 +811,7 @@ main(void)
     test_reservations();
     test_sums();
     test_look();
+    test_texts();
 
     return test_done("ledger");
 }

@@ -95,6 +95,7 @@ test_scenario(void)
     ngx_uint_t      res, which, i;
     ngx_llm_seq_t   seq;
     ngx_llm_row_t   rows[2];
+    ngx_llm_name_t  name;
     ngx_llm_item_t  items[5], model;
 
     if (ngx_llm_ledger_join(&ledger, TEST_PID, 5) != NGX_OK) {
@@ -131,6 +132,12 @@ test_scenario(void)
     items[0].amount = 150;
     (void) ngx_llm_ledger_raise(&ledger, res, 0, &items[0], 1300,
                                 TEST_DATE + 1);
+
+    /* a definition that all are to know */
+
+    name = test_name("text");
+    line = test_string("a text of some words, more than one");
+    (void) ngx_llm_ledger_text_set(&ledger, &name, &line);
 
     ngx_llm_ledger_seq(&ledger, &seq);
 
@@ -249,6 +256,8 @@ test_whole(void)
     int64_t         lines, sum;
     ngx_uint_t      i, n, res, which;
     ngx_llm_sum_t  *s;
+    ngx_llm_name_t  name;
+    ngx_llm_text_t  text;
     ngx_llm_item_t  items[5];
 
     lines = test_log->lines;
@@ -278,6 +287,14 @@ test_whole(void)
 
     s = test_sum("today");
     test_int(s ? s->sum[3] : 0, lines * 70);
+
+    name = test_name("text");
+
+    if (ngx_llm_ledger_text_get(&ledger, &name, &text) == NGX_OK) {
+        test_str(test_string((char *) text.text),
+                 "a text of some words, more than one");
+        test_int(ngx_llm_ledger_text_changed(&ledger), 1);
+    }
 
     if (test_counter("per")) {
         test_int(test_counter("per")->children,
