@@ -120,8 +120,8 @@ ngx_int_t ngx_llm_json_end_next(ngx_llm_json_end_t *end, u_char **pos,
 
 
 /*
- * Edits of a text: slices that are replaced, in the order of their place.
- * del may be empty (insertion).
+ * Edits of a text: slices that are replaced.  del may be empty (insertion);
+ * what is inserted comes before what is replaced at the same place.
  */
 
 typedef struct {
@@ -130,6 +130,21 @@ typedef struct {
     ngx_str_t         text;
 } ngx_llm_edit_t;
 
+
+/* one edit more; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_llm_edit_add(ngx_array_t *edits, u_char *pos, size_t del,
+    ngx_str_t *text);
+
+/*
+ * The edits that take members (ngx_llm_json_t *, in the order of the text) out
+ * of an object, with the comma that goes with each.
+ */
+ngx_int_t ngx_llm_edit_remove(ngx_llm_json_t *object, ngx_array_t *members,
+    ngx_array_t *edits);
+
+/* the edit that gives a member another key (escaped) */
+ngx_int_t ngx_llm_edit_rename(ngx_llm_json_t *member, ngx_str_t *key,
+    ngx_array_t *edits);
 
 /*
  * The text after the edits as a list of slices (ngx_str_t) in the array given:

@@ -109,20 +109,50 @@ ngx_int_t
 ngx_llm_params_check(ngx_llm_chat_t *chat, uint64_t takes, uint64_t drop,
     ngx_str_t *provider, ngx_llm_error_t *err)
 {
-    uint64_t              bit;
-    ngx_uint_t            id, i;
-    ngx_llm_json_t      **unknown;
-    ngx_llm_param_row_t  *row;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_llm_json_t  **unknown;
 
     if (chat->dropped) {
         chat->dropped->nelts = 0;
     }
 
+    rc = ngx_llm_params_lacks(chat, ~takes, drop, provider, err);
+
+    if (rc != NGX_OK || chat->unknown == NULL) {
+        return rc;
+    }
+
+    unknown = chat->unknown->elts;
+
+    for (i = 0; i < chat->unknown->nelts; i++) {
+
+        if (unknown[i]->type == NGX_LLM_JSON_NULL) {
+            continue;
+        }
+
+        if (ngx_llm_params_dropped(chat, &unknown[i]->key) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_llm_params_lacks(ngx_llm_chat_t *chat, uint64_t lacks, uint64_t drop,
+    ngx_str_t *provider, ngx_llm_error_t *err)
+{
+    uint64_t              bit;
+    ngx_uint_t            id;
+    ngx_llm_param_row_t  *row;
+
     for (id = 0; id < NGX_LLM_PARAMS; id++) {
 
         bit = ngx_llm_param_bit(id);
 
-        if ((takes & bit) || !ngx_llm_param_given(chat, id)) {
+        if (!(lacks & bit) || !ngx_llm_param_given(chat, id)) {
             continue;
         }
 
@@ -142,24 +172,58 @@ ngx_llm_params_check(ngx_llm_chat_t *chat, uint64_t takes, uint64_t drop,
         }
     }
 
-    if (chat->unknown == NULL) {
-        return NGX_OK;
-    }
+    return NGX_OK;
+}
 
-    unknown = chat->unknown->elts;
 
-    for (i = 0; i < chat->unknown->nelts; i++) {
+void
+ngx_llm_params_remove(ngx_llm_chat_t *chat, uint64_t params)
+{
+    ngx_uint_t  id;
 
-        if (unknown[i]->type == NGX_LLM_JSON_NULL) {
+    for (id = 0; id < NGX_LLM_PARAMS; id++) {
+
+        if (!(params & ngx_llm_param_bit(id))) {
             continue;
         }
 
-        if (ngx_llm_params_dropped(chat, &unknown[i]->key) != NGX_OK) {
-            return NGX_ERROR;
+        chat->param[id] = NULL;
+
+        switch (id) {
+
+        case NGX_LLM_PARAM_USER:
+            ngx_str_null(&chat->user);
+            break;
+
+        case NGX_LLM_PARAM_STOP:
+            chat->stop = NULL;
+            break;
+
+        case NGX_LLM_PARAM_TOOLS:
+            chat->tools = NULL;
+            chat->ntools = 0;
+            chat->legacy_functions = 0;
+            chat->parallel_set = 0;
+
+            /* fall through */
+
+        case NGX_LLM_PARAM_TOOL_CHOICE:
+            chat->tool_choice = NGX_LLM_TOOL_CHOICE_UNSET;
+            chat->allowed_tools = NULL;
+            break;
+
+        case NGX_LLM_PARAM_PARALLEL_TOOL_CALLS:
+            chat->parallel_set = 0;
+            break;
+
+        case NGX_LLM_PARAM_RESPONSE_FORMAT:
+            chat->format = NGX_LLM_FORMAT_TEXT;
+            break;
+
+        default:
+            break;
         }
     }
-
-    return NGX_OK;
 }
 
 

@@ -33,6 +33,17 @@ ngx_str_t *ngx_llm_param_name(ngx_uint_t id);
 ngx_int_t ngx_llm_params_check(ngx_llm_chat_t *chat, uint64_t takes,
     uint64_t drop, ngx_str_t *provider, ngx_llm_error_t *err);
 
+/*
+ * The same for parameters that the provider lacks (bits), in front of all
+ * else: the given ones go to chat->dropped, or are refused.  What is neutral
+ * is not named, and is not sent either.
+ */
+ngx_int_t ngx_llm_params_lacks(ngx_llm_chat_t *chat, uint64_t lacks,
+    uint64_t drop, ngx_str_t *provider, ngx_llm_error_t *err);
+
+/* takes parameters (bits) out of the neutral form */
+void ngx_llm_params_remove(ngx_llm_chat_t *chat, uint64_t params);
+
 /* names a member that a writer left out; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_llm_params_dropped(ngx_llm_chat_t *chat, ngx_str_t *name);
 

@@ -21,6 +21,10 @@
 #include "ngx_llm_sse.h"
 #include "ngx_llm_chat.h"
 #include "ngx_llm_params.h"
+#include "ngx_llm_set.h"
+
+
+typedef struct ngx_llm_quirks_s  ngx_llm_quirks_t;
 
 
 /* where a request goes: facts of a deployment and its provider; plain */
@@ -33,7 +37,13 @@ typedef struct {
     ngx_str_t                 api_version;
     ngx_str_t                 beta;         /* anthropic-beta of the client */
     int64_t                   max_tokens;   /* default where one is needed */
-    uint64_t                  drop;         /* drop_params: bits */
+    uint64_t                  drop;         /* may be dropped: bits */
+    uint64_t                  lacks;        /* never sent: bits */
+    ngx_str_t                 family;       /* another name of the model, by
+                                               which it is known; or empty */
+    const ngx_llm_quirks_t   *quirks;       /* NULL: none */
+    ngx_array_t              *sets;         /* ngx_llm_set_t, sorted; or
+                                               NULL */
 } ngx_llm_target_t;
 
 

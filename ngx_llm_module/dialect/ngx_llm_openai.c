@@ -17,6 +17,9 @@ static void ngx_llm_openai_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_headers(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
+static void ngx_llm_openai_write_key(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_out_t *out);
+static ngx_uint_t ngx_llm_openai_token(ngx_str_t *key);
 static ngx_int_t ngx_llm_openai_thinking_blocks(ngx_pool_t *pool,
     ngx_llm_json_t *list, ngx_llm_part_t **parts);
 
@@ -77,6 +80,11 @@ static void
 ngx_llm_openai_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
 {
+    if (target->quirks && target->quirks->write_path) {
+        target->quirks->write_path(chat, target, out);
+        return;
+    }
+
     ngx_llm_out_str(out, &target->base);
     ngx_llm_out_lit(out, "/chat/completions");
 }
@@ -86,8 +94,8 @@ static void
 ngx_llm_openai_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
 {
-    u_char     *p;
-    ngx_str_t   value;
+    ngx_str_t                      value;
+    const ngx_llm_quirk_header_t  *header;
 
     ngx_llm_out_lit(out, "content-type: application/json" CRLF);
 
@@ -98,7 +106,31 @@ ngx_llm_openai_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_lit(out, "accept: application/json" CRLF);
     }
 
-    if (target->key.len == 0) {
+    header = target->quirks ? target->quirks->headers : NULL;
+
+    for ( /* void */ ; header && header->name; header++) {
+        value = header->value;
+        ngx_llm_out_header(out, header->name, &value);
+    }
+
+    if (target->key.len) {
+        ngx_llm_openai_write_key(chat, target, out);
+    }
+}
+
+
+static void
+ngx_llm_openai_write_key(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_out_t *out)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    if (target->quirks && target->quirks->key_header
+        && !(ngx_llm_quirk(target, NGX_LLM_QUIRK_BEARER_TOKEN)
+             && ngx_llm_openai_token(&target->key)))
+    {
+        ngx_llm_out_header(out, target->quirks->key_header, &target->key);
         return;
     }
 
@@ -114,6 +146,28 @@ ngx_llm_openai_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_memcpy(p, target->key.data, target->key.len);
 
     ngx_llm_out_header(out, "authorization", &value);
+}
+
+
+/* a JSON web token: the first of its three parts is an object in base64 */
+
+static ngx_uint_t
+ngx_llm_openai_token(ngx_str_t *key)
+{
+    size_t      i;
+    ngx_uint_t  dots;
+
+    if (key->len < 3 || ngx_strncmp(key->data, "eyJ", 3) != 0) {
+        return 0;
+    }
+
+    dots = 0;
+
+    for (i = 0; i < key->len; i++) {
+        dots += (key->data[i] == '.');
+    }
+
+    return (dots == 2);
 }
 
 

@@ -12,6 +12,7 @@
 
 
 #include "ngx_llm_dialect.h"
+#include "ngx_llm_quirks.h"
 
 
 #define NGX_LLM_OPENAI_MAX_MODEL    512
@@ -143,7 +144,7 @@ ngx_llm_json_t *ngx_llm_openai_error_member(ngx_llm_json_t *root);
 void ngx_llm_openai_error_node(ngx_pool_t *pool, ngx_uint_t status,
     ngx_llm_json_t *root, ngx_llm_error_t *err);
 
-/* provider side: ngx_llm_openai_upstream.c, _prompt.c, _response.c */
+/* provider side: ngx_llm_openai_upstream.c, _edit.c, _prompt.c, _response.c */
 
 ngx_int_t ngx_llm_openai_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
@@ -172,6 +173,14 @@ ngx_int_t ngx_llm_openai_end_calls(ngx_llm_reader_t *reader, ngx_uint_t n,
 /* ngx_llm_openai_stream.c: the state of choice n, NULL: no memory */
 ngx_llm_openai_choice_t *ngx_llm_openai_choice(ngx_llm_reader_t *reader,
     ngx_uint_t n);
+
+/*
+ * ngx_llm_openai_filter.c: NGX_DONE, the chunk is a note of a content filter
+ * and nothing to a client: frame->raw is emptied; NGX_OK, it is read on, and
+ * frame->raw may have been mended (in reader->scratch)
+ */
+ngx_int_t ngx_llm_openai_filter(ngx_llm_reader_t *reader,
+    ngx_llm_frame_t *frame, ngx_llm_json_t *root, ngx_llm_json_t *choices);
 
 /* gives ERROR, class "invalid" */
 ngx_int_t ngx_llm_openai_invalid(ngx_llm_reader_t *reader, char *what);
@@ -218,8 +227,19 @@ ngx_int_t ngx_llm_openai_thinking(ngx_pool_t *pool, ngx_llm_json_t *block,
 ngx_int_t ngx_llm_openai_detail(ngx_pool_t *pool, ngx_llm_json_t *detail,
     ngx_llm_part_t **parts);
 
-/* a model that reasons, by its provider's name */
+/* a model that reasons, by its provider's name; by the family, if known */
 ngx_uint_t ngx_llm_openai_reasons(ngx_str_t *model);
+ngx_uint_t ngx_llm_openai_target_reasons(ngx_llm_target_t *target);
+
+/* ngx_llm_openai_edit.c: the one name that the limit may have; NULL: any */
+ngx_str_t *ngx_llm_openai_limit_name(ngx_llm_target_t *target);
+
+/* would the target refuse an unknown member of that name? */
+ngx_uint_t ngx_llm_openai_unsaid(ngx_llm_target_t *target,
+    ngx_llm_json_t *node);
+
+/* ngx_llm_openai_upstream.c: the member, with a comma in front */
+extern ngx_str_t  ngx_llm_openai_stream_options;
 
 /* one of "tool_calls", in history and answer */
 void ngx_llm_openai_write_call(ngx_llm_part_t *part, ngx_llm_out_t *out);

@@ -14,7 +14,9 @@ static ngx_int_t ngx_llm_openai_write_user_message(ngx_llm_chat_t *chat,
     ngx_llm_message_t *media, ngx_llm_out_t *out, ngx_llm_error_t *err);
 static void ngx_llm_openai_write_system_message(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_message_t *message, ngx_llm_out_t *out);
-static void ngx_llm_openai_write_assistant_message(
+static void ngx_llm_openai_write_assistant_message(ngx_llm_target_t *target,
+    ngx_llm_message_t *message, ngx_llm_out_t *out);
+static void ngx_llm_openai_write_reasoning(ngx_llm_target_t *target,
     ngx_llm_message_t *message, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_history_calls(ngx_llm_message_t *message,
     ngx_llm_out_t *out);
@@ -75,7 +77,7 @@ ngx_llm_openai_write_messages(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
             break;
 
         case NGX_LLM_ROLE_ASSISTANT:
-            ngx_llm_openai_write_assistant_message(message, out);
+            ngx_llm_openai_write_assistant_message(target, message, out);
             rc = NGX_OK;
             break;
 
@@ -194,8 +196,9 @@ ngx_llm_openai_write_system_message(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_message_t *message, ngx_llm_out_t *out)
 {
     if (message->role == NGX_LLM_ROLE_DEVELOPER
+        && !ngx_llm_quirk(target, NGX_LLM_QUIRK_SYSTEM)
         && (chat->dialect == &ngx_llm_openai
-            || ngx_llm_openai_reasons(&target->model)))
+            || ngx_llm_openai_target_reasons(target)))
     {
         ngx_llm_out_lit(out, "{\"role\":\"developer\",");
 
@@ -212,11 +215,9 @@ ngx_llm_openai_write_system_message(ngx_llm_chat_t *chat,
 }
 
 
-/* reasoning is not sent back: who made it is unlikely to be who reads it */
-
 static void
-ngx_llm_openai_write_assistant_message(ngx_llm_message_t *message,
-    ngx_llm_out_t *out)
+ngx_llm_openai_write_assistant_message(ngx_llm_target_t *target,
+    ngx_llm_message_t *message, ngx_llm_out_t *out)
 {
     ngx_llm_out_lit(out, "{\"role\":\"assistant\",");
     ngx_llm_openai_write_name(message, out);
@@ -243,9 +244,39 @@ ngx_llm_openai_write_assistant_message(ngx_llm_message_t *message,
         ngx_llm_out_char(out, '"');
     }
 
+    ngx_llm_openai_write_reasoning(target, message, out);
     ngx_llm_openai_write_history_calls(message, out);
 
     ngx_llm_out_char(out, '}');
+}
+
+
+/*
+ * Reasoning is not sent back: who made it is unlikely to be who reads it.  But
+ * some want it with a call that it led to.
+ */
+
+static void
+ngx_llm_openai_write_reasoning(ngx_llm_target_t *target,
+    ngx_llm_message_t *message, ngx_llm_out_t *out)
+{
+    char  *name;
+
+    name = target->quirks ? target->quirks->reasoning : NULL;
+
+    if (name == NULL
+        || ngx_llm_openai_find_part(message, NGX_LLM_PART_TOOL_CALL) == NULL
+        || ngx_llm_openai_find_part(message, NGX_LLM_PART_REASONING) == NULL)
+    {
+        return;
+    }
+
+    ngx_llm_out_lit(out, ",\"");
+    ngx_llm_out_data(out, (u_char *) name, ngx_strlen(name));
+    ngx_llm_out_lit(out, "\":\"");
+    ngx_llm_openai_write_joined(message, NGX_LLM_PART_REASONING,
+                                &ngx_llm_openai_newline, out);
+    ngx_llm_out_char(out, '"');
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_llm_openai.h"
+#include "ngx_llm_request.h"
 
 
 #define NGX_LLM_OPENAI_ANY      0
@@ -36,6 +37,11 @@ typedef struct {
 
 static ngx_int_t ngx_llm_openai_members(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *root);
+static ngx_llm_openai_member_t *ngx_llm_openai_member_find(ngx_str_t *name);
+static ngx_int_t ngx_llm_openai_member(ngx_llm_openai_read_t *rd,
+    ngx_llm_json_t *node);
+static ngx_uint_t ngx_llm_openai_given(ngx_llm_chat_t *chat,
+    ngx_llm_openai_member_t *m);
 static ngx_int_t ngx_llm_openai_bad_type(ngx_llm_openai_read_t *rd,
     ngx_str_t *name, ngx_uint_t types);
 static ngx_int_t ngx_llm_openai_read_model(ngx_llm_openai_read_t *rd,
@@ -233,49 +239,62 @@ ngx_llm_openai_read_request(ngx_llm_chat_t *chat, ngx_llm_error_t *err)
 static ngx_int_t
 ngx_llm_openai_members(ngx_llm_openai_read_t *rd, ngx_llm_json_t *root)
 {
-    ngx_int_t                 rc;
-    ngx_llm_json_t           *node;
-    ngx_llm_openai_member_t  *m;
+    ngx_int_t        rc;
+    ngx_llm_json_t  *node;
 
     for (node = root->child; node; node = node->next) {
 
-        for (m = ngx_llm_openai_request_members; m->name.len; m++) {
-            if (m->name.len == node->key.len
-                && ngx_memcmp(m->name.data, node->key.data, m->name.len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (m->name.len == 0) {
-            if (ngx_llm_openai_unknown(rd, node) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            continue;
-        }
-
-        if (node->type == NGX_LLM_JSON_NULL) {
-            continue;
-        }
-
-        if (m->types && !(m->types & (1 << node->type))) {
-            return ngx_llm_openai_bad_type(rd, &m->name, m->types);
-        }
-
-        if (m->param != NGX_LLM_PARAMS) {
-            rd->chat->param[m->param] = node;
-        }
-
-        if (m->handler) {
-            rc = m->handler(rd, node);
-            if (rc != NGX_OK) {
-                return rc;
-            }
+        rc = ngx_llm_openai_member(rd, node);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_llm_openai_member_t *
+ngx_llm_openai_member_find(ngx_str_t *name)
+{
+    ngx_llm_openai_member_t  *m;
+
+    for (m = ngx_llm_openai_request_members; m->name.len; m++) {
+        if (m->name.len == name->len
+            && ngx_memcmp(m->name.data, name->data, m->name.len) == 0)
+        {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_member(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
+{
+    ngx_llm_openai_member_t  *m;
+
+    m = ngx_llm_openai_member_find(&node->key);
+
+    if (m == NULL) {
+        return ngx_llm_openai_unknown(rd, node);
+    }
+
+    if (node->type == NGX_LLM_JSON_NULL) {
+        return NGX_OK;
+    }
+
+    if (m->types && !(m->types & (1 << node->type))) {
+        return ngx_llm_openai_bad_type(rd, &m->name, m->types);
+    }
+
+    if (m->param != NGX_LLM_PARAMS) {
+        rd->chat->param[m->param] = node;
+    }
+
+    return m->handler ? m->handler(rd, node) : NGX_OK;
 }
 
 
@@ -692,5 +711,103 @@ ngx_llm_openai_read_user(ngx_llm_chat_t *chat)
             chat->user = ngx_llm_json_text(node);
             return;
         }
+    }
+}
+
+
+/* what the gateway itself decides, or what makes sense beside others alone */
+
+ngx_int_t
+ngx_llm_request_settable(ngx_str_t *name)
+{
+    ngx_llm_openai_member_t  *m;
+
+    m = ngx_llm_openai_member_find(name);
+
+    if (m == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (m->handler == ngx_llm_openai_read_model
+        || m->handler == ngx_llm_openai_read_stream
+        || m->handler == ngx_llm_openai_read_tools
+        || m->handler == ngx_llm_openai_read_tool_choice
+        || (m->handler == ngx_llm_openai_keep_node
+            && m->types != NGX_LLM_OPENAI_NUMBER))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_llm_request_set(ngx_llm_chat_t *chat, ngx_llm_set_t *set,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t                 rc;
+    ngx_llm_openai_read_t     rd;
+    ngx_llm_openai_member_t  *m;
+
+    m = ngx_llm_openai_member_find(&set->name);
+
+    if (m == NULL || (!set->force && ngx_llm_openai_given(chat, m))) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&rd, sizeof(ngx_llm_openai_read_t));
+
+    rd.chat = chat;
+    rd.err = err;
+
+    if (m->param == NGX_LLM_PARAM_RESPONSE_FORMAT) {
+        chat->format = NGX_LLM_FORMAT_TEXT;
+    }
+
+    rc = ngx_llm_openai_member(&rd, set->node);
+
+    if (rc == NGX_OK) {
+        rc = ngx_llm_openai_read_limits(&rd);
+    }
+
+    if (rc == NGX_OK && m->param == NGX_LLM_PARAM_USER) {
+        ngx_llm_openai_read_user(chat);
+    }
+
+    return rc;
+}
+
+
+/* did the client say it, in whichever dialect? */
+
+static ngx_uint_t
+ngx_llm_openai_given(ngx_llm_chat_t *chat, ngx_llm_openai_member_t *m)
+{
+    switch (m->param) {
+
+    case NGX_LLM_PARAMS:
+        /* the limit */
+        return (chat->max_tokens != -1);
+
+    case NGX_LLM_PARAM_STOP:
+        return (chat->stop != NULL && chat->stop->nelts);
+
+    case NGX_LLM_PARAM_PARALLEL_TOOL_CALLS:
+        return chat->parallel_set;
+
+    case NGX_LLM_PARAM_RESPONSE_FORMAT:
+        return (chat->format != NGX_LLM_FORMAT_TEXT
+                || chat->param[m->param] != NULL);
+
+    case NGX_LLM_PARAM_USER:
+        return (chat->user.len != 0);
+
+    case NGX_LLM_PARAM_REASONING_EFFORT:
+        return (chat->param[m->param] != NULL
+                || chat->param[NGX_LLM_PARAM_THINKING] != NULL);
+
+    default:
+        return (chat->param[m->param] != NULL);
     }
 }

@@ -136,6 +136,7 @@ static ngx_int_t
 ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
     ngx_str_t *text, ngx_uint_t error)
 {
+    ngx_int_t         rc;
     ngx_uint_t        n, usage;
     ngx_llm_json_t   *root, *choices, *node;
     ngx_llm_error_t   err;
@@ -172,6 +173,12 @@ ngx_llm_openai_read_chunk(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame,
             ngx_llm_openai_error_node(reader->scratch, 200, root, &err);
             return ngx_llm_openai_fail(reader, &err);
         }
+    }
+
+    rc = ngx_llm_openai_filter(reader, frame, root, choices);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
     }
 
     if (ngx_llm_openai_start(reader, root) != NGX_OK) {

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * The request for a provider: a client's own with what must change, or one
- * written from the neutral form.
+ * The request for a provider, written from the neutral form.
  */
 
 
@@ -25,6 +24,13 @@
      |ngx_llm_param_bit(NGX_LLM_PARAM_PARALLEL_TOOL_CALLS)                   \
      |ngx_llm_param_bit(NGX_LLM_PARAM_RESPONSE_FORMAT))
 
+/* extensions of this API that a client may choose to send */
+
+#define NGX_LLM_OPENAI_EXTENSIONS                                            \
+    (ngx_llm_param_bit(NGX_LLM_PARAM_TOP_K)                                  \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_THINKING)                              \
+     |ngx_llm_param_bit(NGX_LLM_PARAM_CACHE_CONTROL))
+
 /* what models that reason do not take from OpenAI's clients */
 
 #define NGX_LLM_OPENAI_FIXED                                                 \
@@ -35,14 +41,13 @@
      |ngx_llm_param_bit(NGX_LLM_PARAM_LOGIT_BIAS))
 
 
-static ngx_int_t ngx_llm_openai_add_edit(ngx_array_t *edits, u_char *pos,
-    size_t del, ngx_str_t *text);
-static ngx_int_t ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat,
-    ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_check_params(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_error_t *err);
+static ngx_uint_t ngx_llm_openai_takes_effort(ngx_llm_target_t *target);
+static void ngx_llm_openai_write_limit(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_params(ngx_llm_chat_t *chat,
-    ngx_uint_t reasons, ngx_llm_out_t *out);
+    ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_effort(ngx_llm_chat_t *chat,
     ngx_llm_out_t *out);
 static ngx_int_t ngx_llm_openai_write_user(ngx_llm_chat_t *chat,
@@ -88,107 +93,8 @@ static const ngx_uint_t  ngx_llm_openai_raw[] = {
 };
 
 
-static ngx_str_t  ngx_llm_openai_stream_options =
+ngx_str_t  ngx_llm_openai_stream_options =
     ngx_string(",\"stream_options\":{\"include_usage\":true}");
-static ngx_str_t  ngx_llm_openai_usage_object =
-    ngx_string("{\"include_usage\":true}");
-static ngx_str_t  ngx_llm_openai_usage_member =
-    ngx_string("\"include_usage\":true,");
-static ngx_str_t  ngx_llm_openai_true = ngx_string("true");
-
-
-ngx_int_t
-ngx_llm_openai_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
-    ngx_array_t *edits, ngx_llm_error_t *err)
-{
-    ngx_str_t       text;
-    ngx_llm_out_t   out;
-
-    if (target->model.len
-        && (target->model.len != chat->model.len
-            || ngx_memcmp(target->model.data, chat->model.data,
-                          chat->model.len)
-               != 0))
-    {
-        ngx_llm_out_init(&out, chat->pool, NULL, 0, NGX_MAX_INT32_VALUE);
-        ngx_llm_out_json_string(&out, &target->model);
-
-        if (out.failed) {
-            return NGX_ERROR;
-        }
-
-        text.data = out.start;
-        text.len = ngx_llm_out_len(&out);
-
-        if (ngx_llm_openai_add_edit(edits, chat->model_node->raw.data,
-                                    chat->model_node->raw.len, &text)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (!chat->stream || chat->include_usage) {
-        return NGX_OK;
-    }
-
-    return ngx_llm_openai_edit_usage(chat, edits);
-}
-
-
-static ngx_int_t
-ngx_llm_openai_add_edit(ngx_array_t *edits, u_char *pos, size_t del,
-    ngx_str_t *text)
-{
-    ngx_llm_edit_t  *edit;
-
-    edit = ngx_array_push(edits);
-    if (edit == NULL) {
-        return NGX_ERROR;
-    }
-
-    edit->pos = pos;
-    edit->del = del;
-    edit->text = *text;
-
-    return NGX_OK;
-}
-
-
-/* what a stream costs is only said when it is asked for */
-
-static ngx_int_t
-ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat, ngx_array_t *edits)
-{
-    ngx_llm_json_t  *node, *usage;
-
-    node = ngx_llm_json_get(chat->root, "stream_options");
-
-    if (node == NULL) {
-        node = ngx_llm_json_get(chat->root, "stream");
-
-        return ngx_llm_openai_add_edit(edits, node->raw.data + node->raw.len,
-                                       0, &ngx_llm_openai_stream_options);
-    }
-
-    if (node->child == NULL) {
-
-        /* null or {} */
-
-        return ngx_llm_openai_add_edit(edits, node->raw.data, node->raw.len,
-                                       &ngx_llm_openai_usage_object);
-    }
-
-    usage = ngx_llm_json_get(node, "include_usage");
-
-    if (usage == NULL) {
-        return ngx_llm_openai_add_edit(edits, node->raw.data + 1, 0,
-                                       &ngx_llm_openai_usage_member);
-    }
-
-    return ngx_llm_openai_add_edit(edits, usage->raw.data, usage->raw.len,
-                                   &ngx_llm_openai_true);
-}
 
 
 ngx_int_t
@@ -198,7 +104,7 @@ ngx_llm_openai_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_int_t   rc;
     ngx_uint_t  reasons;
 
-    reasons = ngx_llm_openai_reasons(&target->model);
+    reasons = ngx_llm_openai_target_reasons(target);
 
     rc = ngx_llm_openai_check_params(chat, target, reasons, err);
     if (rc != NGX_OK) {
@@ -218,20 +124,10 @@ ngx_llm_openai_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_char(out, ']');
 
     if (chat->max_tokens > 0) {
-
-        /* the new name is refused by most others, the old one by OpenAI */
-
-        if (reasons) {
-            ngx_llm_out_lit(out, ",\"max_completion_tokens\":");
-
-        } else {
-            ngx_llm_out_lit(out, ",\"max_tokens\":");
-        }
-
-        ngx_llm_out_int(out, chat->max_tokens);
+        ngx_llm_openai_write_limit(chat, target, reasons, out);
     }
 
-    ngx_llm_openai_write_params(chat, reasons, out);
+    ngx_llm_openai_write_params(chat, target, reasons, out);
 
     if (ngx_llm_openai_write_user(chat, out) != NGX_OK) {
         return NGX_ERROR;
@@ -250,7 +146,10 @@ ngx_llm_openai_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     if (chat->stream) {
         ngx_llm_out_lit(out, ",\"stream\":true");
-        ngx_llm_out_str(out, &ngx_llm_openai_stream_options);
+
+        if (!ngx_llm_quirk(target, NGX_LLM_QUIRK_NO_STREAM_OPTIONS)) {
+            ngx_llm_out_str(out, &ngx_llm_openai_stream_options);
+        }
     }
 
     ngx_llm_out_char(out, '}');
@@ -270,17 +169,17 @@ ngx_llm_openai_check_params(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     takes = NGX_LLM_OPENAI_TAKES;
 
+    if (target->quirks) {
+        takes |= target->quirks->takes;
+    }
+
     for (i = 0; i < NGX_LLM_OPENAI_RAW; i++) {
         takes |= ngx_llm_param_bit(ngx_llm_openai_raw[i]);
     }
 
     if (chat->dialect == &ngx_llm_openai) {
 
-        /* extensions of this API that the client chose to send */
-
-        takes |= ngx_llm_param_bit(NGX_LLM_PARAM_TOP_K)
-                 | ngx_llm_param_bit(NGX_LLM_PARAM_THINKING)
-                 | ngx_llm_param_bit(NGX_LLM_PARAM_CACHE_CONTROL);
+        takes |= NGX_LLM_OPENAI_EXTENSIONS;
 
         unknown = chat->unknown;
         chat->unknown = NULL;
@@ -295,11 +194,47 @@ ngx_llm_openai_check_params(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     if (reasons) {
         takes &= ~NGX_LLM_OPENAI_FIXED;
-        takes |= ngx_llm_param_bit(NGX_LLM_PARAM_THINKING);
+
+        if (ngx_llm_openai_takes_effort(target)) {
+            takes |= ngx_llm_param_bit(NGX_LLM_PARAM_THINKING);
+        }
     }
 
     return ngx_llm_params_check(chat, takes, target->drop, &target->provider,
                                 err);
+}
+
+
+static ngx_uint_t
+ngx_llm_openai_takes_effort(ngx_llm_target_t *target)
+{
+    return !(target->lacks
+             & ngx_llm_param_bit(NGX_LLM_PARAM_REASONING_EFFORT));
+}
+
+
+/* the new name is refused by most others, the old one by OpenAI */
+
+static void
+ngx_llm_openai_write_limit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_uint_t reasons, ngx_llm_out_t *out)
+{
+    if (reasons && !ngx_llm_quirk(target, NGX_LLM_QUIRK_MAX_TOKENS)) {
+        ngx_llm_out_lit(out, ",\"max_completion_tokens\":");
+
+    } else {
+        ngx_llm_out_lit(out, ",\"max_tokens\":");
+    }
+
+    ngx_llm_out_int(out, chat->max_tokens);
+}
+
+
+ngx_uint_t
+ngx_llm_openai_target_reasons(ngx_llm_target_t *target)
+{
+    return ngx_llm_openai_reasons(target->family.len ? &target->family
+                                                     : &target->model);
 }
 
 
@@ -341,9 +276,10 @@ ngx_llm_openai_reasons(ngx_str_t *model)
 
 
 static void
-ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_uint_t reasons,
-    ngx_llm_out_t *out)
+ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_uint_t reasons, ngx_llm_out_t *out)
 {
+    uint64_t          extensions;
     ngx_str_t        *name;
     ngx_uint_t        i, id, same;
     ngx_llm_json_t   *node, **unknown;
@@ -370,35 +306,37 @@ ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_uint_t reasons,
         ngx_llm_out_str(out, &node->raw);
     }
 
-    if (!same) {
-
-        if (reasons && chat->param[NGX_LLM_PARAM_REASONING_EFFORT] == NULL) {
-            ngx_llm_openai_write_effort(chat, out);
-        }
-
-        return;
+    if (!same && reasons && ngx_llm_openai_takes_effort(target)
+        && chat->param[NGX_LLM_PARAM_REASONING_EFFORT] == NULL)
+    {
+        ngx_llm_openai_write_effort(chat, out);
     }
 
-    /* from the text as it stands: the key as well */
+    /* as they stand in the client's text, whose names for them are the same */
+
+    extensions = same ? NGX_LLM_OPENAI_EXTENSIONS : 0;
+
+    if (target->quirks) {
+        extensions |= target->quirks->takes;
+    }
 
     for (i = 0; i < NGX_LLM_PARAMS; i++) {
 
-        if (i != NGX_LLM_PARAM_TOP_K && i != NGX_LLM_PARAM_THINKING
-            && i != NGX_LLM_PARAM_CACHE_CONTROL)
-        {
+        node = chat->param[i];
+
+        if (node == NULL || !(extensions & ngx_llm_param_bit(i))) {
             continue;
         }
 
-        node = chat->param[i];
+        name = ngx_llm_param_name(i);
 
-        if (node) {
-            ngx_llm_out_char(out, ',');
-            ngx_llm_out_data(out, node->begin,
-                             node->raw.data + node->raw.len - node->begin);
-        }
+        ngx_llm_out_lit(out, ",\"");
+        ngx_llm_out_str(out, name);
+        ngx_llm_out_lit(out, "\":");
+        ngx_llm_out_str(out, &node->raw);
     }
 
-    if (chat->unknown == NULL) {
+    if (!same || chat->unknown == NULL) {
         return;
     }
 
@@ -406,6 +344,10 @@ ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_uint_t reasons,
 
     for (i = 0; i < chat->unknown->nelts; i++) {
         node = unknown[i];
+
+        if (ngx_llm_openai_unsaid(target, node)) {
+            continue;
+        }
 
         ngx_llm_out_char(out, ',');
         ngx_llm_out_data(out, node->begin,

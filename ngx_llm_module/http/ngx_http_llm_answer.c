@@ -551,6 +551,7 @@ ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
 
         if (at->splice
             && at->fail == 0
+            && frame.raw.len
             && (!at->reader.hidden || at->ctx->chat.include_usage)
             && ngx_http_llm_input_raw(at, &frame.raw, source) != NGX_OK)
         {
@@ -587,7 +588,7 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
 
     if (ngx_llm_reader_end(&at->reader, &frame) == NGX_OK
         && at->reader.done
-        && at->splice && at->good
+        && at->splice && at->good && frame.raw.len
         && (!at->reader.hidden || ctx->chat.include_usage))
     {
         ngx_llm_out_str(&ctx->out, &frame.raw);

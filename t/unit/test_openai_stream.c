@@ -20,6 +20,10 @@ static void test_fixture(const char *name);
 static void test_answer(ngx_str_t *text);
 static void test_chunks(void);
 static void test_scan(void);
+static void test_passed(void);
+static void test_pass(ngx_str_t *text, size_t first, size_t step,
+    ngx_llm_out_t *out);
+static ngx_int_t test_passed_event(void *data, ngx_llm_event_t *ev);
 static void test_memory(const char *name);
 
 
@@ -525,6 +529,112 @@ test_memory(const char *name)
 }
 
 
+/* what of a splice goes through, where a filter has its say */
+
+static void
+test_passed(void)
+{
+    size_t          i;
+    ngx_str_t       text;
+    ngx_llm_out_t   out;
+
+    static char  want[] =
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":"
+        "{\"content\":\"a\"}}]}\n\n"
+        "data: {\"id\":\"\",\"choices\":[{\"delta\":{},\"index\":0,"
+        "\"finish_reason\":\"content_filter\",\"content_filter_results\":{}"
+        "}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,"
+        "\"completion_tokens\":1},\"prompt_filter_results\":[]}\n\n"
+        "data: [DONE]\n\n";
+
+    text = test_string(
+        "data: {\"id\":\"\",\"choices\":[],\"prompt_filter_results\":[]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":"
+        "{\"content\":\"a\"}}]}\n\n"
+        "data: {\"id\":\"\",\"choices\":[{\"index\":0,\"finish_reason\":null,"
+        "\"content_filter_offsets\":{}}]}\n\n"
+        "data: {\"id\":\"\",\"choices\":[{\"index\":0,"
+        "\"finish_reason\":\"content_filter\",\"content_filter_results\":{}"
+        "}]}\n\n"
+        "data: {\"id\":\"\",\"choices\":[{\"index\":0,"
+        "\"finish_reason\":\"content_filter\",\"content_filter_results\":{}"
+        "}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,"
+        "\"completion_tokens\":1},\"prompt_filter_results\":[]}\n\n"
+        "data: [DONE]\n\n");
+
+    test_case = "passed";
+
+    for (i = 0; i < text.len; i++) {
+        test_pass(&text, i, 0, &out);
+        test_out(out, want);
+        free(out.start);
+    }
+
+    test_pass(&text, 1, 1, &out);
+    test_out(out, want);
+    free(out.start);
+}
+
+
+static void
+test_pass(ngx_str_t *text, size_t first, size_t step, ngx_llm_out_t *out)
+{
+    size_t             n, len;
+    u_char            *p, *last, *copy, *pos;
+    ngx_pool_t        *pool, *scratch;
+    ngx_llm_frame_t    frame;
+    ngx_llm_reader_t   reader;
+
+    pool = ngx_create_pool(4096, &ngx_stubs_log);
+    scratch = ngx_create_pool(1024, &ngx_stubs_log);
+
+    ngx_llm_out_init(out, NULL, malloc(65536), 65536, 65536);
+
+    ngx_memzero(&reader, sizeof(ngx_llm_reader_t));
+    ngx_llm_reader_init(&reader, &ngx_llm_openai, pool, scratch);
+
+    reader.handler = test_passed_event;
+    reader.splice = 1;
+
+    p = text->data;
+    last = p + text->len;
+    n = first ? first : text->len;
+
+    while (p < last) {
+        len = ngx_min(n, (size_t) (last - p));
+
+        copy = malloc(len);
+        memcpy(copy, p, len);
+        p += len;
+        n = step ? step : text->len;
+
+        for (pos = copy; pos < copy + len; /* void */) {
+            if (ngx_llm_reader_next(&reader, &pos, copy + len, &frame)
+                == NGX_OK)
+            {
+                ngx_llm_out_str(out, &frame.raw);
+            }
+        }
+
+        free(copy);
+    }
+
+    test_ok(reader.done && !reader.failed && !out->failed);
+
+    ngx_destroy_pool(scratch);
+    ngx_destroy_pool(pool);
+}
+
+
+static ngx_int_t
+test_passed_event(void *data, ngx_llm_event_t *ev)
+{
+    return NGX_OK;
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -534,6 +644,7 @@ main(int argc, char **argv)
 
     test_chunks();
     test_scan();
+    test_passed();
 
     n = 0;
     dir = opendir(TEST_DIR);

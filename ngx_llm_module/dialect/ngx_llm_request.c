@@ -1,0 +1,247 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ */
+
+
+#include "ngx_llm_request.h"
+#include "ngx_llm_quirks.h"
+
+
+static ngx_int_t ngx_llm_request_edit(ngx_llm_chat_t *chat,
+    const ngx_llm_dialect_t *dialect, ngx_llm_target_t *target,
+    ngx_array_t *slices, ngx_llm_error_t *err);
+static ngx_int_t ngx_llm_request_write(ngx_llm_chat_t *chat,
+    const ngx_llm_dialect_t *dialect, ngx_llm_target_t *target, size_t max,
+    ngx_array_t *slices, ngx_llm_error_t *err);
+static ngx_int_t ngx_llm_request_overlay(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_error_t *err);
+static ngx_int_t ngx_llm_request_places(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_str_t *text, ngx_array_t *slices);
+
+
+ngx_uint_t
+ngx_llm_request_splices(ngx_llm_chat_t *chat,
+    const ngx_llm_dialect_t *dialect)
+{
+    return (dialect == chat->dialect && dialect->edit_request != NULL);
+}
+
+
+void
+ngx_llm_request_drop(ngx_llm_target_t *target, uint64_t drop)
+{
+    target->drop |= (drop & NGX_LLM_DROP_ON) ? ~(uint64_t) 0 : drop;
+    target->lacks |= drop & ~NGX_LLM_DROP_ON;
+}
+
+
+ngx_uint_t
+ngx_llm_request_limit(ngx_llm_set_t *set)
+{
+    ngx_str_t  *name;
+
+    name = &set->name;
+
+    return (name->len == sizeof("max_tokens") - 1
+            && ngx_memcmp(name->data, "max_tokens", name->len) == 0)
+           || (name->len == sizeof("max_completion_tokens") - 1
+               && ngx_memcmp(name->data, "max_completion_tokens", name->len)
+                  == 0);
+}
+
+
+ngx_int_t
+ngx_llm_request(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
+    ngx_llm_target_t *target, size_t max, ngx_array_t *slices,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t  rc;
+
+    chat->dropped = NULL;
+
+    if (target->quirks) {
+        target->lacks |= target->quirks->lacks;
+    }
+
+    if (target->lacks) {
+        rc = ngx_llm_params_lacks(chat, target->lacks, target->drop,
+                                  &target->provider, err);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ngx_llm_request_splices(chat, dialect)) {
+        return ngx_llm_request_edit(chat, dialect, target, slices, err);
+    }
+
+    return ngx_llm_request_write(chat, dialect, target, max, slices, err);
+}
+
+
+static ngx_int_t
+ngx_llm_request_edit(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
+    ngx_llm_target_t *target, ngx_array_t *slices, ngx_llm_error_t *err)
+{
+    ngx_int_t    rc;
+    ngx_array_t  edits;
+
+    if (ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = dialect->edit_request(chat, target, &edits, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_llm_edit_apply(&chat->text, &edits, slices);
+}
+
+
+static ngx_int_t
+ngx_llm_request_write(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
+    ngx_llm_target_t *target, size_t max, ngx_array_t *slices,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t        rc;
+    ngx_str_t        text, *name;
+    ngx_uint_t       i;
+    ngx_llm_out_t    out;
+    ngx_llm_chat_t   copy;
+
+    copy = *chat;
+    copy.dropped = NULL;
+
+    rc = ngx_llm_request_overlay(&copy, target, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_llm_out_init(&out, chat->pool, NULL, 0, max);
+
+    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = dialect->write_request(&copy, target, &out, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    if (copy.dropped) {
+        name = copy.dropped->elts;
+
+        for (i = 0; i < copy.dropped->nelts; i++) {
+            if (ngx_llm_params_dropped(chat, &name[i]) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
+
+    return ngx_llm_request_places(chat, target, &text, slices);
+}
+
+
+/* what the client said, as the target gets it */
+
+static ngx_int_t
+ngx_llm_request_overlay(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t       rc;
+    ngx_uint_t      i;
+    ngx_llm_set_t  *set;
+
+    if (target->lacks) {
+        ngx_llm_params_remove(chat, target->lacks);
+    }
+
+    if (target->sets == NULL) {
+        return NGX_OK;
+    }
+
+    set = target->sets->elts;
+
+    for (i = 0; i < target->sets->nelts; i++) {
+
+        if (!set[i].neutral) {
+            continue;
+        }
+
+        rc = ngx_llm_request_set(chat, &set[i], err);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* values for places in the body, which has to be read for them */
+
+static ngx_int_t
+ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_str_t *text, ngx_array_t *slices)
+{
+    ngx_str_t       *slice;
+    ngx_uint_t       i;
+    ngx_array_t      places, edits;
+    ngx_llm_set_t   *set, *place;
+    ngx_llm_json_t  *root;
+
+    if (ngx_array_init(&places, chat->pool, 4, sizeof(ngx_llm_set_t))
+        != NGX_OK
+        || ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    set = target->sets ? target->sets->elts : NULL;
+
+    for (i = 0; set && i < target->sets->nelts; i++) {
+
+        if (!set[i].neutral) {
+            place = ngx_array_push(&places);
+            if (place == NULL) {
+                return NGX_ERROR;
+            }
+
+            *place = set[i];
+        }
+    }
+
+    if (places.nelts == 0) {
+        slice = ngx_array_push(slices);
+        if (slice == NULL) {
+            return NGX_ERROR;
+        }
+
+        *slice = *text;
+
+        return NGX_OK;
+    }
+
+    root = ngx_llm_json_parse(chat->pool, text, NULL);
+
+    if (root == NULL || root->type != NGX_LLM_JSON_OBJECT
+        || ngx_llm_set_edit(root, places.elts, places.nelts, NULL, &edits)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_llm_edit_apply(text, &edits, slices);
+}
