@@ -672,6 +672,23 @@ try('llm_provider/drop_params', run => sub {
               'drop_params: others are refused');
 });
 
+try('llm_provider/set_param',
+    mock => { 8081 => 'openai "text=$request_body"' },
+    run => sub {
+        my $said = decode_json(ask('gpt-4o', body => { max_tokens => 9 })
+                               ->{says});
+
+        is($said->{temperature}, 0.2, 'set_param: a default');
+        is($said->{max_tokens}, 500, 'set_param: over the client');
+        ok(exists $said->{chat_template_kwargs}{enable_thinking}
+           && !$said->{chat_template_kwargs}{enable_thinking},
+           'set_param: a place in the body');
+
+        $said = decode_json(ask('gpt-4o', body => { temperature => 1 })
+                            ->{says});
+        is($said->{temperature}, 1, 'set_param: no default');
+    });
+
 try('llm_provider/connect_timeout', run => sub {
     answered(ask('gpt-4o'), qr/model=gpt-4o/, 'connect_timeout: serves');
 });
@@ -794,6 +811,17 @@ try('llm_model/drop_params', run => sub {
     is(ask('claude-sonnet', body => { n => 2 })
        ->{headers}{'x-llm-dropped-params'}, 'n', 'drop_params: of a model');
 });
+
+try('llm_model/set_param',
+    mock => { 8082 => 'anthropic "text=$request_body"' },
+    run => sub {
+        my $res = ask('claude-sonnet', body => { max_tokens => 9 });
+
+        is(decode_json($res->{says})->{max_tokens}, 64,
+           'set_param: of a model');
+        is($res->{headers}{'x-llm-dropped-params'}, 'seed',
+           'set_param: in the form of the dialect');
+    });
 
 try('llm_key', run => sub {
     answered(ask('gpt-4o', key => "${secret}keys/alice"), qr/./,

@@ -188,6 +188,9 @@ struct ngx_http_llm_provider_s {
     ngx_array_t                  *headers;      /* ngx_keyval_t, extra lines */
     ngx_str_t                     api_version;
     uint64_t                      drop;         /* drop_params */
+    ngx_array_t                  *sets;         /* set_param: ngx_llm_set_t;
+                                                   NULL: none */
+    const ngx_llm_quirks_t       *quirks;       /* of the preset, or NULL */
 
     ngx_http_llm_clocks_t         clocks;       /* only total may be unset */
     ngx_uint_t                    keepalive;
@@ -220,10 +223,6 @@ struct ngx_http_llm_provider_s {
 
 
 char *ngx_http_llm_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* "on" or names of parameters: sets the uint64_t at cmd->offset */
-char *ngx_http_llm_drop_params(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 ngx_http_llm_provider_t *ngx_http_llm_provider_find(ngx_conf_t *cf,
     ngx_str_t *name);
@@ -346,6 +345,7 @@ struct ngx_http_llm_deployment_s {
     ngx_int_t                     current;      /* smooth round robin, of this
                                                    worker */
     ngx_uint_t                    tier;
+    ngx_array_t                  *sets;         /* of provider and model */
     ngx_uint_t                    health;       /* slot in the zone + 1 */
     ngx_str_t                     provider_name;
     u_char                       *file;
@@ -375,6 +375,7 @@ struct ngx_http_llm_model_s {
     ngx_uint_t                    next;         /* 0: the location's */
     ngx_http_llm_clocks_t         clocks;
     uint64_t                      drop;
+    ngx_array_t                  *sets;         /* as a provider's */
     ngx_uint_t                    cooldown_fails;   /* 0: off */
     ngx_msec_t                    cooldown_window;
     ngx_msec_t                    cooldown_time;

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_llm_request.h"
 
 
 #define NGX_HTTP_LLM_HEAD_SIZE     1024
@@ -22,8 +23,6 @@
 
 
 static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
-static ngx_int_t ngx_http_llm_attempt_body(ngx_http_llm_attempt_t *at,
-    ngx_array_t *slices);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     size_t length, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
@@ -61,8 +60,7 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     at->provider = provider;
     at->probe = ctx->probe;
     at->stream = ctx->chat.stream;
-    at->splice = (provider->dialect == ctx->dialect
-                  && provider->dialect->edit_request != NULL);
+    at->splice = ngx_llm_request_splices(&ctx->chat, provider->dialect);
 
     ctx->probe = 0;
     ctx->attempt = at;
@@ -82,7 +80,10 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     if (ngx_http_llm_template_run(r->pool, &dep->name, &ctx->stage.match,
                                   &at->target.model)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_llm_template_run(r->pool, &dep->as, &ctx->stage.match,
+                                     &at->target.family)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -95,7 +96,9 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_llm_attempt_body(at, &slices);
+    rc = ngx_llm_request(&ctx->chat, provider->dialect, &at->target,
+                         ctx->chat.text.len * NGX_HTTP_LLM_GROWTH + 65536,
+                         &slices, &at->err);
 
     if (rc == NGX_DECLINED) {
 
@@ -172,76 +175,17 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     target->base = provider->base;
     target->api_version = provider->api_version;
     target->max_tokens = at->deployment->model->max_tokens;
-    target->drop = provider->drop | at->deployment->model->drop;
+    target->quirks = provider->quirks;
+    target->sets = at->deployment->sets;
+
+    ngx_llm_request_drop(target, provider->drop);
+    ngx_llm_request_drop(target, at->deployment->model->drop);
 
     if (provider->keys.nelts) {
         key = provider->keys.elts;
         target->key = key[provider->next_key % provider->keys.nelts];
         provider->next_key++;
     }
-}
-
-
-static ngx_int_t
-ngx_http_llm_attempt_body(ngx_http_llm_attempt_t *at, ngx_array_t *slices)
-{
-    ngx_int_t            rc;
-    ngx_str_t           *slice;
-    ngx_pool_t          *pool;
-    ngx_array_t          edits;
-    ngx_llm_out_t        out;
-    ngx_llm_chat_t      *chat;
-    ngx_http_llm_ctx_t  *ctx;
-
-    ctx = at->ctx;
-    chat = &ctx->chat;
-    pool = at->request->pool;
-
-    chat->dropped = NULL;
-
-    if (at->splice) {
-
-        if (ngx_array_init(&edits, pool, 4, sizeof(ngx_llm_edit_t))
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        rc = at->provider->dialect->edit_request(chat, &at->target, &edits,
-                                                 &at->err);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ngx_llm_edit_apply(&chat->text, &edits, slices);
-    }
-
-    ngx_llm_out_init(&out, pool, NULL, 0,
-                     chat->text.len * NGX_HTTP_LLM_GROWTH + 65536);
-
-    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = at->provider->dialect->write_request(chat, &at->target, &out,
-                                              &at->err);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (out.failed) {
-        return NGX_ERROR;
-    }
-
-    slice = ngx_array_push(slices);
-    if (slice == NULL) {
-        return NGX_ERROR;
-    }
-
-    slice->data = out.start;
-    slice->len = ngx_llm_out_len(&out);
-
-    return NGX_OK;
 }
 
 

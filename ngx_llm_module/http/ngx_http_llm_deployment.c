@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_params.h"
 
 
 #define NGX_HTTP_LLM_MAX_WEIGHT  65535
@@ -203,5 +204,6 @@ ngx_http_llm_deployment_init(ngx_conf_t *cf, ngx_http_llm_deployment_t *dep)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_llm_params_merge(cf, dep->provider->sets,
+                                     dep->model->sets, &dep->sets);
 }

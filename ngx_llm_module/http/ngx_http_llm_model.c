@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_params.h"
 
 
 static ngx_int_t ngx_http_llm_model_start(ngx_conf_t *cf,
@@ -143,6 +144,13 @@ static ngx_command_t  ngx_http_llm_model_commands[] = {
       offsetof(ngx_http_llm_model_t, drop),
       NULL },
 
+    { ngx_string("set_param"),
+      NGX_CONF_TAKE2|NGX_CONF_TAKE3,
+      ngx_http_llm_set_param,
+      0,
+      offsetof(ngx_http_llm_model_t, sets),
+      NULL },
+
       ngx_null_command
 };
 
@@ -206,6 +214,7 @@ ngx_http_llm_model_start(ngx_conf_t *cf, ngx_http_llm_model_t *model)
      *     model->route = NULL;
      *     model->next = 0;
      *     model->drop = 0;
+     *     model->sets = NULL;
      *     model->max_tokens = 0;
      */
 

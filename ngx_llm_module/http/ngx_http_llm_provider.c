@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_params.h"
 #include "ngx_llm_catalogue.h"
 
 
@@ -145,6 +146,13 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       ngx_http_llm_drop_params,
       0,
       offsetof(ngx_http_llm_provider_t, drop),
+      NULL },
+
+    { ngx_string("set_param"),
+      NGX_CONF_TAKE2|NGX_CONF_TAKE3,
+      ngx_http_llm_set_param,
+      0,
+      offsetof(ngx_http_llm_provider_t, sets),
       NULL },
 
     { ngx_string("connect_timeout"),
@@ -763,42 +771,6 @@ ngx_http_llm_provider_keepalive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     pcf->provider.keepalive = n;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_llm_drop_params(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char  *p = conf;
-
-    uint64_t    *drop;
-    ngx_str_t   *value;
-    ngx_uint_t   i, id;
-
-    drop = (uint64_t *) (p + cmd->offset);
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strcmp(value[i].data, "on") == 0) {
-            *drop = ~(uint64_t) 0;
-            continue;
-        }
-
-        id = ngx_llm_param_find(&value[i]);
-
-        if (id == NGX_LLM_PARAMS) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown parameter \"%V\" in \"%V\"",
-                               &value[i], &value[0]);
-            return NGX_CONF_ERROR;
-        }
-
-        *drop |= ngx_llm_param_bit(id);
-    }
 
     return NGX_CONF_OK;
 }
