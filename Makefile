@@ -62,6 +62,10 @@ test:
 check:
 	@t/util/sources
 	@t/util/style
+	@$(HEADERS)
+	@$(MAKE) --no-print-directory -s -f t/unit/unit.mk presets \
+	    NGX_INC="$(NGX_INC)" NGX_OBJS="$(FLAVOUR)/objs"
+	@t/util/providers-doc "$(BUILD)/unit/presets"
 	@t/util/lint "$(BUILD)"
 
 clang:

@@ -32,6 +32,10 @@ chmod 0755, $tmp;
 
 my %port = map { $_ => free_port() } 8080 .. 8089, 8443;
 
+# keys of presets that stand in examples without "key"
+
+$ENV{$_} = "secret-of-$_" for qw(GROQ_API_KEY CLOUDFLARE_API_KEY);
+
 $ENV{SSL_CERT_FILE} = "$root/t/fixtures/tls/ca.crt";
 
 

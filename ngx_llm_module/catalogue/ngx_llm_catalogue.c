@@ -7,43 +7,71 @@
 #include "ngx_llm_catalogue.h"
 
 
-const ngx_llm_preset_t  ngx_llm_presets[] = {
-
-    { ngx_string("anthropic"),
-      &ngx_llm_anthropic,
-      ngx_string("https://api.anthropic.com"),
-      ngx_string("ANTHROPIC_API_KEY"),
-      0 },
-
-    { ngx_string("gemini"),
-      &ngx_llm_gemini,
-      ngx_string("https://generativelanguage.googleapis.com/v1beta"),
-      ngx_string("GEMINI_API_KEY"),
-      0 },
-
-    { ngx_string("openai"),
-      &ngx_llm_openai,
-      ngx_string("https://api.openai.com/v1"),
-      ngx_string("OPENAI_API_KEY"),
-      0 },
-
-    { ngx_null_string, NULL, ngx_null_string, ngx_null_string, 0 }
-};
+static ngx_int_t ngx_llm_preset_cmp(ngx_str_t *name,
+    const ngx_llm_preset_t *preset);
 
 
 const ngx_llm_preset_t *
 ngx_llm_preset_find(ngx_str_t *name)
 {
-    const ngx_llm_preset_t  *preset;
+    ngx_int_t   rc;
+    ngx_uint_t  left, middle, right;
 
-    for (preset = ngx_llm_presets; preset->name.len; preset++) {
+    left = 0;
+    right = ngx_llm_npresets;
 
-        if (preset->name.len == name->len
-            && ngx_strncmp(preset->name.data, name->data, name->len) == 0)
-        {
-            return preset;
+    while (left < right) {
+        middle = (left + right) / 2;
+
+        rc = ngx_llm_preset_cmp(name, &ngx_llm_presets[middle]);
+
+        if (rc == 0) {
+            return &ngx_llm_presets[middle];
+        }
+
+        if (rc < 0) {
+            right = middle;
+
+        } else {
+            left = middle + 1;
         }
     }
 
     return NULL;
+}
+
+
+ngx_str_t
+ngx_llm_preset_part(const ngx_llm_preset_t *preset)
+{
+    u_char     *open, *close, *last;
+    ngx_str_t   part;
+
+    ngx_str_null(&part);
+
+    last = preset->url.data + preset->url.len;
+    open = ngx_strlchr(preset->url.data, last, '{');
+
+    if (open) {
+        close = ngx_strlchr(open, last, '}');
+
+        if (close) {
+            part.data = open;
+            part.len = close + 1 - open;
+        }
+    }
+
+    return part;
+}
+
+
+static ngx_int_t
+ngx_llm_preset_cmp(ngx_str_t *name, const ngx_llm_preset_t *preset)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_memcmp(name->data, preset->name.data,
+                    ngx_min(name->len, preset->name.len));
+
+    return rc ? rc : (ngx_int_t) name->len - (ngx_int_t) preset->name.len;
 }

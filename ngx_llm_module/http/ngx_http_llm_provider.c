@@ -37,6 +37,8 @@ static ngx_int_t ngx_http_llm_provider_done(ngx_conf_t *cf,
     ngx_http_llm_provider_conf_t *pcf);
 static ngx_int_t ngx_http_llm_provider_preset(ngx_conf_t *cf,
     ngx_http_llm_provider_conf_t *pcf, const ngx_llm_preset_t **preset);
+static ngx_int_t ngx_http_llm_provider_row(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p, const ngx_llm_preset_t *preset);
 static ngx_int_t ngx_http_llm_provider_ssl(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p);
 static ngx_int_t ngx_http_llm_provider_keys(ngx_conf_t *cf,
@@ -486,20 +488,12 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
         p->dialect = (*preset)->dialect;
     }
 
-    if (p->url.len == 0 && *preset) {
-        p->url = (*preset)->url;
+    if (*preset && ngx_http_llm_provider_row(cf, p, *preset) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (p->dialect && p->url.len) {
         return NGX_OK;
-    }
-
-    if (*preset) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "provider \"%V\" in %s:%ui must have \"url\": its "
-                      "preset \"%V\" has none",
-                      &p->name, p->file, p->line, &(*preset)->name);
-        return NGX_ERROR;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -511,6 +505,53 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
                                           : "\"preset\", or \"dialect\" and "
                                             "\"url\"");
     return NGX_ERROR;
+}
+
+
+/* the url, and the quirks if the dialect is still that of the preset */
+
+static ngx_int_t
+ngx_http_llm_provider_row(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
+    const ngx_llm_preset_t *preset)
+{
+    ngx_str_t  part;
+
+    if (p->dialect == preset->dialect) {
+        p->quirks = preset->quirks;
+    }
+
+    if (p->quirks && p->quirks->version) {
+        p->quirks = p->quirks->version(&p->api_version);
+
+        if (p->quirks == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "invalid \"api_version\" \"%V\" of provider "
+                          "\"%V\" in %s:%ui: it is no version of the preset "
+                          "\"%V\"",
+                          &p->api_version, &p->name, p->file, p->line,
+                          &preset->name);
+            return NGX_ERROR;
+        }
+    }
+
+    if (p->url.len) {
+        return NGX_OK;
+    }
+
+    part = ngx_llm_preset_part(preset);
+
+    if (part.len) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui must have \"url\": that of "
+                      "its preset \"%V\" is \"%V\", with a \"%V\" of yours",
+                      &p->name, p->file, p->line, &preset->name,
+                      &preset->url, &part);
+        return NGX_ERROR;
+    }
+
+    p->url = preset->url;
+
+    return NGX_OK;
 }
 
 
@@ -575,7 +616,12 @@ ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
         return NGX_ERROR;
     }
 
-    if (pcf->sources.nelts == 0 && !p->no_key && preset && preset->env.len) {
+    /* who serves without a key has one if its variable is there */
+
+    if (pcf->sources.nelts == 0 && !p->no_key && preset && preset->env.len
+        && (!(preset->flags & NGX_LLM_PRESET_NO_KEY)
+            || getenv((char *) preset->env.data) != NULL))
+    {
 
         source = ngx_array_push(&pcf->sources);
         if (source == NULL) {

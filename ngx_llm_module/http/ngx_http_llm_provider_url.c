@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_llm_quirks.h"
 
 
 #define NGX_HTTP_LLM_PROVIDER_URL  2048
@@ -93,7 +94,9 @@ ngx_http_llm_provider_url(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 
     p->base = rest;
 
-    if (p->base.len == 0) {
+    if (p->base.len == 0
+        && !(p->quirks && (p->quirks->flags & NGX_LLM_QUIRK_ROOT)))
+    {
         p->base = p->dialect->default_base;
     }
 

@@ -138,7 +138,7 @@ ngx_http_llm_secret_env(ngx_conf_t *cf, ngx_str_t *source, u_char *buf,
 
         if (name.data[i] == '_'
             || (c >= 'a' && c <= 'z')
-            || (i > 0 && name.data[i] >= '0' && name.data[i] <= '9'))
+            || (name.data[i] >= '0' && name.data[i] <= '9'))
         {
             continue;
         }

@@ -47,18 +47,24 @@ LIBS = -lyajl -lcrypto
 
 vpath %.c $(sort $(dir $(LIB_SRCS) $(TEST_SRCS) $(FUZZ_SRCS)))
 
-.PHONY: unit fuzz
+.PHONY: unit fuzz presets
 .SECONDARY:
 
 unit: $(TESTS)
 
 fuzz: $(FUZZERS)
 
+presets: $(OUT)/presets
+
 $(OUT)/%.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(OUT)
 	$(UNIT_CC) $(CFLAGS) $(UNIT_WARN) $(UNIT_SAN) -c -o $@ $<
 
 $(OUT)/test_%: $(OUT)/test_%.o $(LIB_OBJS)
+	$(UNIT_CC) $(UNIT_SAN) -o $@ $^ $(LIBS)
+
+# prints the catalogue
+$(OUT)/presets: $(OUT)/presets.o $(LIB_OBJS)
 	$(UNIT_CC) $(UNIT_SAN) -o $@ $^ $(LIBS)
 
 $(FUZZ_OUT)/%.o: %.c $(MAKEFILE_LIST)
