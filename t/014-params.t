@@ -159,3 +159,33 @@ invalid parameter "always" in "set_param", it may be "force"
 --- error_log
 invalid number of arguments in "set_param" directive
 
+
+
+=== TEST 15: a key that nobody has, and a model that is none
+--- http_config
+    llm_provider groq { key none; url http://127.0.0.1:9; }
+    llm_model m  { deployment groq x; }
+    llm_model c* { deployment groq x; }
+    llm_key a { models m nope c-3 n-* ~^z; }
+--- error_log eval
+[qr/\[warn\] .*key "a" in \S+nginx\.conf:\d+ has no "secret", and no "llm_auth" takes names from a variable: nobody can use it/,
+qr/\[warn\] .*"nope" in "models" of key "a" in \S+nginx\.conf:\d+ is no model here/]
+--- no_error_log
+"m" in "models"
+"c-3" in
+"n-*" in
+"~^z" in
+
+
+
+=== TEST 16: neither, where names are proven elsewhere
+--- http_config
+    llm_provider groq { key none; url http://127.0.0.1:9; }
+    llm_model m { deployment groq x; }
+    llm_key a { models m; }
+    llm_key b { secret sha256:0000000000000000000000000000000000000000000000000000000000000000; }
+--- config
+    location = /alive { return 204; }
+    location /v1/ { set $who a; llm_gateway; llm_auth $who; client_max_body_size 8m; client_body_buffer_size 128k; }
+--- no_error_log
+[warn]

@@ -430,6 +430,7 @@ typedef struct {
     ngx_http_llm_pattern_t        pattern;      /* a template, if no EXACT */
     u_char                       *file;
     ngx_uint_t                    line;
+    unsigned                      secret:1;     /* one is named */
 } ngx_http_llm_key_t;
 
 
@@ -524,6 +525,7 @@ struct ngx_http_llm_main_conf_s {
     ngx_array_t                   keys;         /* ngx_http_llm_key_t * */
     ngx_http_llm_names_t          key_names;
     void                         *key_digests;  /* hash by digest */
+    ngx_uint_t                    proven;       /* "llm_auth $variable" */
 
     /* what ngx_http_upstream_init() is given, before an attempt is chosen */
     ngx_http_upstream_conf_t      upstream;

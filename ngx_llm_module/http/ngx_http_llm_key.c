@@ -42,6 +42,8 @@ static char *ngx_http_llm_key_models(ngx_conf_t *cf, ngx_command_t *cmd,
 static ngx_http_llm_secret_t *ngx_http_llm_secret_slot(
     ngx_http_llm_secrets_t *secrets, u_char *digest);
 
+static void ngx_http_llm_key_idle(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
 static ngx_int_t ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_uint_t ngx_http_llm_credentials(ngx_http_request_t *r,
@@ -139,6 +141,8 @@ ngx_http_llm_key_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    key->secret = 1;
+
     rc = ngx_http_llm_secret_digest(cf, &value[1], digest);
 
     if (rc == NGX_ERROR) {
@@ -226,6 +230,7 @@ ngx_http_llm_keys_init(ngx_conf_t *cf)
     n = 0;
 
     for (i = 0; i < lmcf->keys.nelts; i++) {
+        ngx_http_llm_key_idle(cf, lmcf, key[i]);
         n += key[i]->digests.nelts;
     }
 
@@ -277,6 +282,40 @@ ngx_http_llm_keys_init(ngx_conf_t *cf)
     lmcf->key_digests = secrets;
 
     return NGX_OK;
+}
+
+
+/* what is allowed, and of no use */
+
+static void
+ngx_http_llm_key_idle(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    ngx_http_llm_key_t *key)
+{
+    ngx_uint_t               i;
+    ngx_http_llm_pattern_t  *pattern;
+
+    if (!key->secret && !lmcf->proven) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "key \"%V\" in %s:%ui has no \"secret\", and no "
+                      "\"llm_auth\" takes names from a variable: nobody can "
+                      "use it", &key->name, key->file, key->line);
+    }
+
+    pattern = key->models ? key->models->elts : NULL;
+
+    for (i = 0; pattern && i < key->models->nelts; i++) {
+
+        if (pattern[i].kind == NGX_HTTP_LLM_EXACT
+            && ngx_http_llm_names_find(&lmcf->model_names, &pattern[i].text,
+                                       NULL)
+               == NULL)
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%V\" in \"models\" of key \"%V\" in %s:%ui is no "
+                          "model here", &pattern[i].text, &key->name,
+                          key->file, key->line);
+        }
+    }
 }
 
 

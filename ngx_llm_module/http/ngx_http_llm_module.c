@@ -343,7 +343,11 @@ ngx_http_llm_auth_variable(ngx_conf_t *cf, ngx_http_llm_loc_conf_t *llcf,
 {
     u_char                            *p, *last, c;
     ngx_str_t                         *prefix, name;
+    ngx_http_llm_main_conf_t          *lmcf;
     ngx_http_compile_complex_value_t   ccv;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+    lmcf->proven++;
 
     p = value->data;
     last = p + value->len;
