@@ -239,7 +239,11 @@ main(void)
 
         clock_gettime(CLOCK_MONOTONIC, &now);
 
-    } while (now.tv_sec - begin.tv_sec < (seconds ? atoi(seconds) : 2));
+        /* a machine that is busy takes longer for the same */
+
+    } while (now.tv_sec - begin.tv_sec < (seconds ? atoi(seconds) : 2)
+             || ((kills < 60 || locked == 0 || test_shared->admitted < 1001)
+                 && now.tv_sec - begin.tv_sec < 60));
 
     for (i = 0; i < TEST_CHILDREN; i++) {
         dead = test_pid[i];
