@@ -95,6 +95,8 @@ ngx_llm_usage_init(ngx_llm_usage_t *usage)
     usage->reasoning = -1;
     usage->audio_prompt = -1;
     usage->audio_completion = -1;
+    usage->cost = -1;
+    usage->service = 0;
     usage->reported = 0;
 }
 

@@ -180,8 +180,19 @@ typedef struct {
     int64_t      reasoning;
     int64_t      audio_prompt;
     int64_t      audio_completion;
+    int64_t      cost;              /* nanodollars, for clients that are told;
+                                       -1: they are not */
+    ngx_uint_t   service;           /* NGX_LLM_SERVICE_*, 0: not said */
     unsigned     reported:1;        /* the provider said so */
 } ngx_llm_usage_t;
+
+
+/* service tiers that have prices of their own */
+
+#define NGX_LLM_SERVICE_STANDARD   1
+#define NGX_LLM_SERVICE_PRIORITY   2
+#define NGX_LLM_SERVICE_FLEX       3
+#define NGX_LLM_SERVICE_BATCH      4
 
 
 void ngx_llm_usage_init(ngx_llm_usage_t *usage);
