@@ -287,6 +287,9 @@ sub localise {
         my $fixture = "$root/t/fixtures/tls/$name";
         my $what = -f $fixture ? slurp($fixture)
                    : $name eq 'users' ? "user-7:{PLAIN}pw\n"
+                   : $name eq 'prices.json'
+                     ? '{"acme-large":{"input_cost_per_token":2e-06,'
+                       . '"output_cost_per_token":1e-05}}'
                    : "secret-of-$name\n";
 
         make_path(dirname($file));
@@ -902,6 +905,36 @@ try('llm_next_timeout', mock => { 8081 => 'openai status=500 delay=300ms' },
         is(ask('gpt-4o')->{headers}{'x-llm-attempts'}, 1,
            'llm_next_timeout: too late for another one');
     });
+
+sub costs {
+    my ($model, $mock, $cost, $name) = @_;
+
+    return (mock => { 8081 => "openai text=hi $mock" }, run => sub {
+        is(ask($model)->{headers}{'x-llm-cost'}, $cost, $name);
+    });
+}
+
+try('llm_model/price',
+    costs('big', 'prompt_tokens=200001 cached_tokens=100000',
+          '0.630028500', 'price: above=200k'));
+
+try('llm_model/context',
+    costs('small', 'prompt_tokens=9', '0.000000000', 'context: is taken'));
+
+try('llm_prices',
+    costs('acme-large', 'prompt_tokens=9', '0.000028000',
+          'llm_prices: of the file'));
+
+try('llm_unpriced', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_unpriced: is taken');
+});
+
+try('llm_usage_cost', run => sub {
+    my $res = ask('gpt-4o');
+
+    like($res->{content}, qr/"cost":\Q$res->{headers}{'x-llm-cost'}\E[,}]/,
+         'llm_usage_cost: in the answer');
+});
 
 try('llm_ignore_client_abort',
     mock => { 8081 => 'openai "text=one two three four five" delay=100ms '

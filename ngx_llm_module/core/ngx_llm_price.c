@@ -574,3 +574,75 @@ ngx_llm_price_text(u_char *p, int64_t cost)
 
     return ngx_sprintf(p, "%L.%09L", cost / 1000000000, cost % 1000000000);
 }
+
+
+void
+ngx_llm_price_write(ngx_llm_usage_t *usage, ngx_llm_out_t *out)
+{
+    ngx_str_t  text;
+    u_char     buf[NGX_LLM_PRICE_LEN];
+
+    if (usage->cost < 0) {
+        return;
+    }
+
+    text.data = buf;
+    text.len = ngx_llm_price_text(buf, usage->cost) - buf;
+
+    ngx_llm_out_lit(out, ",\"cost\":");
+    ngx_llm_out_str(out, &text);
+}
+
+
+ngx_int_t
+ngx_llm_price_insert(ngx_pool_t *pool, ngx_str_t *text, int64_t cost,
+    ngx_llm_out_t *out)
+{
+    u_char           *p;
+    ngx_str_t         rest;
+    ngx_llm_json_t   *usage, *node;
+    ngx_llm_usage_t   value;
+
+    usage = ngx_llm_json_get(ngx_llm_json_parse(pool, text, NULL), "usage");
+
+    if (usage == NULL
+        || usage->type != NGX_LLM_JSON_OBJECT
+        || usage->child == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_llm_out_reserve(out, text->len + NGX_LLM_PRICE_LEN + 16)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    node = ngx_llm_json_get(usage, "cost");
+
+    if (node) {
+
+        /* in the provider's own money, or by its own list */
+
+        ngx_llm_out_data(out, text->data, node->raw.data - text->data);
+        out->last = ngx_llm_price_text(out->last, cost);
+
+        rest.data = node->raw.data + node->raw.len;
+
+    } else {
+        p = usage->raw.data + usage->raw.len - 1;
+
+        ngx_llm_out_data(out, text->data, p - text->data);
+
+        value.cost = cost;
+        ngx_llm_price_write(&value, out);
+
+        rest.data = p;
+    }
+
+    rest.len = text->data + text->len - rest.data;
+
+    ngx_llm_out_str(out, &rest);
+
+    return out->failed ? NGX_ERROR : NGX_OK;
+}

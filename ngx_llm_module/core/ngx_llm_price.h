@@ -118,6 +118,18 @@ ngx_uint_t ngx_llm_price_chat_images(ngx_llm_chat_t *chat);
 u_char *ngx_llm_price_text(u_char *p, int64_t cost);
 
 
+/* ,"cost":0.000000000 in a usage object of a client that is told */
+void ngx_llm_price_write(ngx_llm_usage_t *usage, ngx_llm_out_t *out);
+
+/*
+ * Appends a JSON text with the cost put into its member "usage", in the place
+ * of one that is there.  NGX_OK; NGX_DECLINED: it has no such object, nothing
+ * is appended; NGX_ERROR.
+ */
+ngx_int_t ngx_llm_price_insert(ngx_pool_t *pool, ngx_str_t *text,
+    int64_t cost, ngx_llm_out_t *out);
+
+
 /*
  * A list of prices, by name.  The built-in one is sorted; the table of a
  * file's list is a hash, see ngx_llm_price_list_read().

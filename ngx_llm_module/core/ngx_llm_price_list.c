@@ -166,6 +166,8 @@ ngx_llm_price_list_read(ngx_llm_price_list_t *list, ngx_pool_t *pool,
     rd.text = text;
     rd.error = error;
 
+    price = NULL;
+
     for (rd.entry = root->child; rd.entry; rd.entry = rd.entry->next) {
 
         rc = ngx_llm_price_read_entry(&rd, &price);

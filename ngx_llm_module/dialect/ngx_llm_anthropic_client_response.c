@@ -62,6 +62,7 @@ ngx_llm_anthropic_write_response(ngx_llm_writer_t *w, ngx_llm_response_t *res,
     ngx_llm_out_lit(out, ",\"container\":null,\"usage\":{");
     ngx_llm_anthropic_write_counts(&res->usage, out);
     ngx_llm_anthropic_write_thinking_count(&res->usage, out);
+    ngx_llm_price_write(&res->usage, out);
     ngx_llm_out_lit(out, ",\"server_tool_use\":null,\"service_tier\":");
     ngx_llm_anthropic_write_tier(&res->service_tier, out);
     ngx_llm_out_lit(out, ",\"inference_geo\":null}}");

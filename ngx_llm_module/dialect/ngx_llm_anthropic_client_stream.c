@@ -312,6 +312,7 @@ ngx_llm_anthropic_end(ngx_llm_writer_t *w, ngx_llm_out_t *out)
     ngx_llm_out_lit(out, ",\"container\":null},\"usage\":{");
     ngx_llm_anthropic_write_counts(&s->usage, out);
     ngx_llm_anthropic_write_thinking_count(&s->usage, out);
+    ngx_llm_price_write(&s->usage, out);
     ngx_llm_out_lit(out, ",\"server_tool_use\":null}}\n\n"
                          "event: message_stop\n"
                          "data: {\"type\":\"message_stop\"}\n\n");

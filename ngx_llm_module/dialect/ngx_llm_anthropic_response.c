@@ -438,6 +438,7 @@ ngx_llm_anthropic_usage(ngx_llm_json_t *node,
     ngx_llm_anthropic_reader_t *state, ngx_llm_usage_t *usage)
 {
     int64_t          write_5m;
+    ngx_str_t        tier;
     ngx_llm_json_t  *creation, *details;
 
     if (node == NULL || node->type != NGX_LLM_JSON_OBJECT) {
@@ -480,6 +481,12 @@ ngx_llm_anthropic_usage(ngx_llm_json_t *node,
                                     state->cache_write);
     usage->reasoning = ngx_min(state->thinking, state->output);
     usage->reported = 1;
+
+    tier = ngx_llm_json_str(node, "service_tier");
+
+    if (tier.len) {
+        usage->service = ngx_llm_price_service(&tier);
+    }
 }
 
 

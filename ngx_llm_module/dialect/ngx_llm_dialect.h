@@ -21,6 +21,7 @@
 #include "ngx_llm_sse.h"
 #include "ngx_llm_chat.h"
 #include "ngx_llm_params.h"
+#include "ngx_llm_price.h"
 #include "ngx_llm_set.h"
 
 

@@ -37,8 +37,7 @@ static ngx_int_t ngx_llm_gemini_add_text(void *data, ngx_llm_event_e type,
     ngx_str_t *text, ngx_str_t *signature);
 static ngx_int_t ngx_llm_gemini_add_call(void *data, ngx_str_t *id,
     ngx_str_t *name, ngx_str_t *args, ngx_str_t *signature);
-static void ngx_llm_gemini_read_tier(ngx_llm_json_t *usage,
-    ngx_llm_response_t *res);
+static ngx_str_t ngx_llm_gemini_tier(ngx_llm_json_t *usage);
 
 static ngx_int_t ngx_llm_gemini_read_part(ngx_llm_gemini_parts_t *parts,
     ngx_llm_json_t *part);
@@ -103,7 +102,7 @@ ngx_llm_gemini_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     usage = ngx_llm_json_get(root, "usageMetadata");
 
     ngx_llm_gemini_usage(usage, &res->usage);
-    ngx_llm_gemini_read_tier(usage, res);
+    res->service_tier = ngx_llm_gemini_tier(usage);
 
     candidate = ngx_llm_json_get(root, "candidates");
 
@@ -254,8 +253,10 @@ ngx_llm_gemini_add_call(void *data, ngx_str_t *id, ngx_str_t *name,
 }
 
 
-static void
-ngx_llm_gemini_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
+/* OpenAI's word for the tier that served, or "" */
+
+static ngx_str_t
+ngx_llm_gemini_tier(ngx_llm_json_t *usage)
 {
     ngx_str_t   tier;
     ngx_uint_t  i;
@@ -270,6 +271,7 @@ ngx_llm_gemini_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
         { "ON_DEMAND", ngx_string("default") },
         { "ON_DEMAND_FLEX", ngx_string("flex") },
         { "ON_DEMAND_PRIORITY", ngx_string("priority") },
+        { "PROVISIONED_THROUGHPUT", ngx_string("provisioned_throughput") },
         { NULL, ngx_null_string }
     };
 
@@ -282,14 +284,13 @@ ngx_llm_gemini_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
     for (i = 0; tiers[i].name; i++) {
 
         if (ngx_llm_json_is(&tier, tiers[i].name)) {
-            res->service_tier = tiers[i].tier;
-            return;
+            return tiers[i].tier;
         }
     }
 
-    if (ngx_llm_json_is(&tier, "PROVISIONED_THROUGHPUT")) {
-        ngx_str_set(&res->service_tier, "provisioned_throughput");
-    }
+    ngx_str_null(&tier);
+
+    return tier;
 }
 
 
@@ -615,7 +616,8 @@ ngx_llm_gemini_blocked(ngx_pool_t *pool, ngx_llm_json_t *root,
 void
 ngx_llm_gemini_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
 {
-    int64_t  candidates, thoughts, total;
+    int64_t    candidates, thoughts, total;
+    ngx_str_t  tier;
 
     if (node == NULL || node->type != NGX_LLM_JSON_OBJECT) {
         return;
@@ -649,6 +651,10 @@ ngx_llm_gemini_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
                                                   "AUDIO");
     usage->audio_completion = ngx_llm_gemini_modality(node,
                                       "candidatesTokensDetails", "AUDIO");
+
+    tier = ngx_llm_gemini_tier(node);
+    usage->service = ngx_llm_price_service(&tier);
+
     usage->reported = 1;
 }
 

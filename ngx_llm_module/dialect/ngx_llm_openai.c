@@ -330,7 +330,9 @@ ngx_llm_openai_write_usage(ngx_llm_usage_t *usage, ngx_llm_out_t *out)
         ngx_llm_out_int(out, usage->audio_completion);
     }
 
-    ngx_llm_out_lit(out, "}}");
+    ngx_llm_out_char(out, '}');
+    ngx_llm_price_write(usage, out);
+    ngx_llm_out_char(out, '}');
 }
 
 

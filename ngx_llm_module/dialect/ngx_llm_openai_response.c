@@ -129,6 +129,8 @@ ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
                                     &res->usage);
     }
 
+    res->usage.service = ngx_llm_price_service(&res->service_tier);
+
     return NGX_OK;
 
 invalid:

@@ -269,6 +269,7 @@ static ngx_int_t
 ngx_llm_openai_read_usage(ngx_llm_reader_t *reader, ngx_llm_json_t *root,
     ngx_llm_json_t *choices, ngx_uint_t *found)
 {
+    ngx_str_t         tier;
     ngx_llm_json_t   *node;
     ngx_llm_event_t   ev;
     ngx_llm_usage_t   usage;
@@ -291,6 +292,9 @@ ngx_llm_openai_read_usage(ngx_llm_reader_t *reader, ngx_llm_json_t *root,
             }
         }
     }
+
+    tier = ngx_llm_json_str(root, "service_tier");
+    usage.service = ngx_llm_price_service(&tier);
 
     reader->usage = usage;
 

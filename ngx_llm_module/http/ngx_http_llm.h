@@ -34,6 +34,7 @@ typedef struct ngx_http_llm_model_s       ngx_http_llm_model_t;
 typedef struct ngx_http_llm_deployment_s  ngx_http_llm_deployment_t;
 typedef struct ngx_http_llm_peers_s       ngx_http_llm_peers_t;
 typedef struct ngx_http_llm_mock_s        ngx_http_llm_mock_t;
+typedef struct ngx_http_llm_prices_s      ngx_http_llm_prices_t;
 typedef struct ngx_http_llm_main_conf_s   ngx_http_llm_main_conf_t;
 
 
@@ -174,6 +175,7 @@ typedef struct {
 
 struct ngx_http_llm_provider_s {
     ngx_str_t                     name;
+    ngx_str_t                     preset;       /* empty: none */
     const ngx_llm_dialect_t      *dialect;
 
     ngx_str_t                     url;          /* as written */
@@ -348,9 +350,18 @@ struct ngx_http_llm_deployment_s {
     ngx_array_t                  *sets;         /* of provider and model */
     ngx_uint_t                    health;       /* slot in the zone + 1 */
     ngx_str_t                     provider_name;
+
+    /* ngx_http_llm_price.h */
+    ngx_array_t                  *rates;        /* ngx_llm_price_item_t */
+    uint32_t                      rate_above;   /* while they are read */
+    uint16_t                      rate_service;
+    const ngx_llm_price_t        *price;        /* NULL: none, or varies */
+    const ngx_llm_price_t        *facts;        /* context, in a list */
+
     u_char                       *file;
     ngx_uint_t                    line;
     unsigned                      down:1;
+    unsigned                      price_varies:1;  /* with the request */
 };
 
 
@@ -381,6 +392,9 @@ struct ngx_http_llm_model_s {
     ngx_msec_t                    cooldown_time;
     ngx_msec_t                    cooldown_max;
     int64_t                       max_tokens;   /* 0: the dialect's default */
+    ngx_array_t                  *rates;        /* ngx_llm_price_item_t */
+    const ngx_llm_price_t        *price;        /* NULL: not its own */
+    uint32_t                      context;      /* tokens; 0: not said */
     u_char                       *file;
     ngx_uint_t                    line;
 };
@@ -526,6 +540,7 @@ struct ngx_http_llm_main_conf_s {
     ngx_http_llm_names_t          key_names;
     void                         *key_digests;  /* hash by digest */
     ngx_uint_t                    proven;       /* "llm_auth $variable" */
+    ngx_http_llm_prices_t        *prices;       /* NULL: built-in ones only */
 
     /* what ngx_http_upstream_init() is given, before an attempt is chosen */
     ngx_http_upstream_conf_t      upstream;
@@ -556,6 +571,7 @@ typedef struct {
     ngx_uint_t                    next;
     ngx_msec_t                    next_timeout;
     ngx_flag_t                    ignore_client_abort;
+    ngx_flag_t                    usage_cost;
 
     ngx_array_t                  *error_pages;  /* the core's, to see which
                                                    are inherited */
@@ -599,6 +615,7 @@ struct ngx_http_llm_attempt_s {
     ngx_http_llm_deployment_t    *deployment;
     ngx_http_llm_provider_t      *provider;
     ngx_llm_target_t              target;
+    const ngx_llm_price_t        *price;        /* NULL: unknown */
     ngx_http_llm_clocks_t         clocks;
 
     ngx_chain_t                  *out;          /* head and body */
@@ -650,6 +667,8 @@ struct ngx_http_llm_attempt_s {
     unsigned                      lingers:1;    /* for the framing's end */
     unsigned                      first:1;      /* held output not passed */
     unsigned                      reported:1;   /* health was told */
+    unsigned                      tell_cost:1;  /* llm_usage_cost */
+    unsigned                      told_cost:1;  /* by this frame */
 };
 
 

@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_price.h"
 
 
 static ngx_int_t ngx_http_llm_answer_hold(ngx_http_llm_attempt_t *at,
@@ -330,6 +331,8 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
         return NGX_DECLINED;
     }
 
+    ngx_http_llm_cost_tell(at, &res.usage);
+
     ctx->usage = res.usage;
 
     choice = res.choices.elts;
@@ -339,7 +342,20 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     }
 
     if (at->splice) {
-        ctx->out = at->body;
+        rc = NGX_DECLINED;
+
+        if (at->told_cost) {
+            rc = ngx_llm_price_insert(at->request->pool, &text,
+                                      ctx->usage.cost, &ctx->out);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+        }
+
+        if (rc == NGX_DECLINED) {
+            ctx->out = at->body;
+        }
 
     } else {
 
@@ -406,6 +422,7 @@ ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev)
         break;
 
     case NGX_LLM_EVENT_USAGE:
+        ngx_http_llm_cost_tell(at, ev->usage);
         ctx->usage = *ev->usage;
         break;
 
@@ -549,6 +566,10 @@ ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
             break;
         }
 
+        if (at->splice && ngx_http_llm_cost_frame(at, &frame) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         if (at->splice
             && at->fail == 0
             && frame.raw.len
@@ -589,7 +610,8 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
     if (ngx_llm_reader_end(&at->reader, &frame) == NGX_OK
         && at->reader.done
         && at->splice && at->good && frame.raw.len
-        && (!at->reader.hidden || ctx->chat.include_usage))
+        && (!at->reader.hidden || ctx->chat.include_usage)
+        && ngx_http_llm_cost_frame(at, &frame) == NGX_OK)
     {
         ngx_llm_out_str(&ctx->out, &frame.raw);
         ngx_llm_out_lit(&ctx->out, "\n\n");

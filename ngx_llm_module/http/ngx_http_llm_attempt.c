@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_price.h"
 #include "ngx_llm_request.h"
 
 
@@ -23,6 +24,7 @@
 
 
 static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
+static void ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     size_t length, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
@@ -89,6 +91,7 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     ngx_http_llm_attempt_target(at);
+    ngx_http_llm_attempt_price(at);
 
     ctx->upstream_model = at->target.model;
 
@@ -186,6 +189,25 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
         target->key = key[provider->next_key % provider->keys.nelts];
         provider->next_key++;
     }
+}
+
+
+static void
+ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at)
+{
+    ngx_http_llm_ctx_t       *ctx;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    ctx = at->ctx;
+
+    at->price = ngx_http_llm_price_find(at->request, at->deployment,
+                                        &ctx->stage.match,
+                                        ctx->stage.name.len ? &ctx->stage.name
+                                                            : &ctx->model);
+
+    llcf = ngx_http_get_module_loc_conf(at->request, ngx_http_llm_module);
+
+    at->tell_cost = (llcf->usage_cost && at->price);
 }
 
 

@@ -12,6 +12,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_params.h"
+#include "ngx_http_llm_price.h"
 
 
 #define NGX_HTTP_LLM_MAX_WEIGHT  65535
@@ -75,6 +76,10 @@ ngx_http_llm_deployment(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     dep->id.len = ngx_sprintf(p, "%V/%V/%V", &model->name,
                               &dep->provider_name, &dep->name)
                   - p;
+
+    if (ngx_http_llm_price_done(cf, dep) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     other = model->deployments.elts;
 
@@ -164,6 +169,15 @@ ngx_http_llm_deployment_param(ngx_conf_t *cf, ngx_http_llm_deployment_t *dep,
         }
 
         return NGX_CONF_OK;
+    }
+
+    switch (ngx_http_llm_price_param(cf, dep, param)) {
+
+    case NGX_OK:
+        return NGX_CONF_OK;
+
+    case NGX_ERROR:
+        return NGX_CONF_ERROR;
     }
 
 invalid:

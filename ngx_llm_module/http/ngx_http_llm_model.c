@@ -12,6 +12,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_params.h"
+#include "ngx_http_llm_price.h"
 
 
 static ngx_int_t ngx_http_llm_model_start(ngx_conf_t *cf,
@@ -133,6 +134,20 @@ static ngx_command_t  ngx_http_llm_model_commands[] = {
     { ngx_string("max_tokens"),
       NGX_CONF_TAKE1,
       ngx_http_llm_model_max_tokens,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("price"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_price,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("context"),
+      NGX_CONF_TAKE1,
+      ngx_http_llm_context,
       0,
       0,
       NULL },

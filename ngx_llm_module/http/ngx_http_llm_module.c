@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_price.h"
 
 
 /* what a gateway should take and keep in memory; see the warnings */
@@ -81,6 +82,20 @@ static ngx_command_t  ngx_http_llm_commands[] = {
     { ngx_string("llm_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       ngx_http_llm_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_prices"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_llm_prices,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_unpriced"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_llm_unpriced,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -160,6 +175,13 @@ static ngx_command_t  ngx_http_llm_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_llm_loc_conf_t, ignore_client_abort),
+      NULL },
+
+    { ngx_string("llm_usage_cost"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llm_loc_conf_t, usage_cost),
       NULL },
 
       ngx_null_command
@@ -466,6 +488,10 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_llm_prices_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_llm_keys_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -492,6 +518,7 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *
      *     lmcf->zone = NULL;
      *     lmcf->key_digests = NULL;
+     *     lmcf->prices = NULL;
      *     lmcf->ngateways = 0;
      */
 
@@ -587,6 +614,7 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
     llcf->next = NGX_CONF_UNSET_UINT;
     llcf->next_timeout = NGX_CONF_UNSET_MSEC;
     llcf->ignore_client_abort = NGX_CONF_UNSET;
+    llcf->usage_cost = NGX_CONF_UNSET;
 
     return llcf;
 }
@@ -614,6 +642,7 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               120000);
     ngx_conf_merge_value(conf->ignore_client_abort,
                          prev->ignore_client_abort, 0);
+    ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
 
     /* the core's configuration is merged before */
 

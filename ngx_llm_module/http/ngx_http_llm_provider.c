@@ -473,6 +473,10 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
         *preset = ngx_llm_preset_find(&p->name);
     }
 
+    if (*preset) {
+        p->preset = (*preset)->name;
+    }
+
     if (pcf->dialect.len) {
         p->dialect = ngx_llm_dialect_find(&pcf->dialect);
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_price.h"
 
 
 #define NGX_HTTP_LLM_BUFFER_SIZE    8192
@@ -636,6 +637,10 @@ ngx_http_llm_send_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     }
 
     if (ngx_http_llm_add_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!at->stream && ngx_http_llm_cost_header(r, at) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_price.h"
 
 
 #define NGX_HTTP_LLM_MAX_PROMPT  65536
@@ -40,6 +41,7 @@ typedef enum {
     NGX_HTTP_LLM_VAR_CACHED_TOKENS,
     NGX_HTTP_LLM_VAR_CACHE_WRITE_TOKENS,
     NGX_HTTP_LLM_VAR_REASONING_TOKENS,
+    NGX_HTTP_LLM_VAR_COST,
     NGX_HTTP_LLM_VAR_FINISH_REASON,
     NGX_HTTP_LLM_VAR_ERROR
 } ngx_http_llm_var_e;
@@ -71,6 +73,8 @@ static ngx_int_t ngx_http_llm_answer_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_ttft_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_llm_tokens_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_llm_cost_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_llm_end_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -156,6 +160,9 @@ static ngx_http_variable_t  ngx_http_llm_variables[] = {
 
     { ngx_string("llm_reasoning_tokens"), NULL, ngx_http_llm_tokens_variable,
       NGX_HTTP_LLM_VAR_REASONING_TOKENS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("llm_cost"), NULL, ngx_http_llm_cost_variable,
+      NGX_HTTP_LLM_VAR_COST, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("llm_finish_reason"), NULL, ngx_http_llm_end_variable,
       NGX_HTTP_LLM_VAR_FINISH_REASON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -539,6 +546,39 @@ ngx_http_llm_tokens_variable(ngx_http_request_t *r,
     }
 
     return ngx_http_llm_variable_number(r, v, ngx_max(n, 0));
+}
+
+
+/* dollars; 0 where it is unknown */
+
+static ngx_int_t
+ngx_http_llm_cost_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char              *p;
+    int64_t              cost;
+    ngx_str_t            value;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
+
+    cost = ctx ? ngx_http_llm_cost(ctx) : 0;
+
+    if (cost == 0) {
+        return ngx_http_llm_variable_number(r, v, 0);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_LLM_PRICE_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+    value.len = ngx_llm_price_text(p, cost) - p;
+
+    ngx_http_llm_variable_text(v, &value);
+
+    return NGX_OK;
 }
 
 
