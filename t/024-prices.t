@@ -695,3 +695,52 @@ ok hello
 is(ask(chat())->{status}, 200, "status");
 --- error_log
 "as=gpt-4omg" of deployment "m/a/x" is in no price list
+
+
+
+=== TEST 45: llm_unpriced refuse: nothing without a price
+--- http
+log_format cost "$llm_cost";
+llm_unpriced refuse;
+--- a
+ok hello
+--- model
+deployment a nobody-knows-me;
+--- do
+my $res = ask(chat());
+
+is(error_of($res), '403 permission_error model_unpriced', "error");
+like($res->{body}, qr/the price of model \\"m\\" is not known/, "message");
+is(provider('a')->connections, 0, "nobody was asked");
+
+
+
+=== TEST 46: llm_unpriced refuse: the next one that has a price
+--- http
+log_format cost "$llm_cost";
+llm_unpriced refuse;
+--- a
+ok hello
+--- b
+claude hello
+--- model
+deployment a nobody-knows-me; deployment b claude-sonnet-4-5 tier=1;
+--- do
+my $res = ask(chat());
+
+is($res->{status}, 200, "status");
+is($res->{headers}{'x-llm-cost'}, '0.000108000', "cost");
+is(provider('a')->connections, 0, "not asked");
+
+
+
+=== TEST 47: llm_unpriced allow
+--- http
+log_format cost "$llm_cost";
+llm_unpriced allow;
+--- a
+ok hello
+--- model
+deployment a nobody-knows-me;
+--- do
+is(ask(chat())->{status}, 200, "status");

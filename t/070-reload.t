@@ -228,3 +228,44 @@ Time::HiRes::sleep(0.3);
 
 is(join(' ', sort(children(master()))), "@old", "the old workers");
 is(content_of(ask(chat())), 'x', "serve");
+
+
+
+=== TEST 6: a price list that is wrong leaves the last good one
+--- http
+    llm_prices ../html/prices.json;
+    llm_model s { deployment b x; }
+--- user_files
+>>> prices.json
+{"x": {"input_cost_per_token": 1, "output_cost_per_token": 0}}
+--- a
+json {"choices":[{"index":0,"message":{"role":"assistant","content":"y"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2}}
+--- no_error_log
+[alert]
+[crit]
+--- do
+my $file = "$Test::Nginx::Util::ServRoot/html/prices.json";
+
+sub prices {
+    open my $fh, '>', $file or die "$file: $!";
+    print {$fh} @_;
+    close $fh;
+}
+
+is(ask(chat())->{headers}{'x-llm-cost'}, '5.000000000', "the first");
+
+prices('{"x": {"input_cost_per_token": 2, "output_cost_per_token": 0}}');
+ok(reload(), "new workers");
+ok(wait_for(sub { ask(chat())->{headers}{'x-llm-cost'} eq '10.000000000' }),
+   "the second");
+
+my @old = sort(children(master()));
+
+prices('{"x": {"input_cost_per_token": 3, "output_cost_per_token": 0}');
+kill HUP => master();
+Time::HiRes::sleep(0.3);
+
+is(join(' ', sort(children(master()))), "@old", "the old workers");
+is(ask(chat())->{headers}{'x-llm-cost'}, '10.000000000', "and prices");
+--- error_log
+prices.json" is not right:

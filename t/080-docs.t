@@ -1179,10 +1179,13 @@ my %own = map { ($_ => 1) }
 $server = start(<<'_EOC_');
 limit_req_zone $llm_key zone=one:1m rate=1r/m;
 
+llm_unpriced refuse;
+
 llm_provider anthropic { url http://127.0.0.1:8082; key none; }
 
 llm_model gpt-4o        { deployment local gpt-4o; }
 llm_model claude-sonnet { deployment anthropic claude-sonnet-4-5; }
+llm_model unpriced      { deployment local nobody-knows-me; }
 llm_model one           { route two; }
 llm_model two           { route one; }
 
@@ -1211,6 +1214,7 @@ for my $case (
     ['gpt-4o', [key => 'x'], '401 authentication_error invalid_api_key'],
     ['gpt-4o', [key => "${secret}keys/bob"],
      '403 permission_error model_not_allowed'],
+    ['unpriced', [], '403 permission_error model_unpriced'],
     ['gpt-4o', [path => "/denied$chat"], '403 permission_error access_denied'],
     ['gpt-5', [], '404 invalid_request_error model_not_found'],
     ['gpt-4o', [path => '/v1/chat'], '404 invalid_request_error unknown_url'],

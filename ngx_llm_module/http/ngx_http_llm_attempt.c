@@ -24,7 +24,7 @@
 
 
 static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
-static void ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     size_t length, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
@@ -91,7 +91,6 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     ngx_http_llm_attempt_target(at);
-    ngx_http_llm_attempt_price(at);
 
     ctx->upstream_model = at->target.model;
 
@@ -99,9 +98,13 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    rc = ngx_llm_request(&ctx->chat, provider->dialect, &at->target,
-                         ctx->chat.text.len * NGX_HTTP_LLM_GROWTH + 65536,
-                         &slices, &at->err);
+    rc = ngx_http_llm_attempt_price(at);
+
+    if (rc == NGX_OK) {
+        rc = ngx_llm_request(&ctx->chat, provider->dialect, &at->target,
+                             ctx->chat.text.len * NGX_HTTP_LLM_GROWTH + 65536,
+                             &slices, &at->err);
+    }
 
     if (rc == NGX_DECLINED) {
 
@@ -192,22 +195,33 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
 }
 
 
-static void
+/* NGX_DECLINED: there is no price, and llm_unpriced wants one */
+
+static ngx_int_t
 ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at)
 {
+    ngx_str_t                *name;
     ngx_http_llm_ctx_t       *ctx;
     ngx_http_llm_loc_conf_t  *llcf;
 
     ctx = at->ctx;
 
+    name = ctx->stage.name.len ? &ctx->stage.name : &ctx->model;
+
     at->price = ngx_http_llm_price_find(at->request, at->deployment,
-                                        &ctx->stage.match,
-                                        ctx->stage.name.len ? &ctx->stage.name
-                                                            : &ctx->model);
+                                        &ctx->stage.match, name);
+
+    if (at->price == NULL && ngx_http_llm_price_needed(at->request)) {
+        return ngx_llm_error(at->request->pool, &at->err, NGX_HTTP_FORBIDDEN,
+                             "permission_error", "model_unpriced", "model",
+                             "the price of model \"%V\" is not known", name);
+    }
 
     llcf = ngx_http_get_module_loc_conf(at->request, ngx_http_llm_module);
 
     at->tell_cost = (llcf->usage_cost && at->price);
+
+    return NGX_OK;
 }
 
 

@@ -18,8 +18,8 @@
 /* llm_unpriced */
 
 #define NGX_HTTP_LLM_UNPRICED_DEFAULT  0    /* refuse under a cost limit */
-#define NGX_HTTP_LLM_UNPRICED_ALLOW    1
-#define NGX_HTTP_LLM_UNPRICED_REFUSE   2
+#define NGX_HTTP_LLM_UNPRICED_ALLOW    1    /* there, too */
+#define NGX_HTTP_LLM_UNPRICED_REFUSE   2    /* everywhere */
 #define NGX_HTTP_LLM_UNPRICED_PRICE    3    /* "fallback" counts */
 
 
@@ -49,6 +49,9 @@ typedef struct {
 const ngx_llm_price_t *ngx_http_llm_price_find(ngx_http_request_t *r,
     ngx_http_llm_deployment_t *dep, ngx_http_llm_match_t *match,
     ngx_str_t *name);
+
+/* does "llm_unpriced refuse" say that nothing is served without a price? */
+ngx_uint_t ngx_http_llm_price_needed(ngx_http_request_t *r);
 
 /* the same of what lists and the statement "context" know of the model */
 void ngx_http_llm_price_facts(ngx_http_request_t *r,
