@@ -744,3 +744,64 @@ ok hello
 deployment a nobody-knows-me;
 --- do
 is(ask(chat())->{status}, 200, "status");
+
+
+
+=== TEST 48: llm_usage_cost, Anthropic on both sides
+--- model
+deployment b claude-sonnet-4-5;
+--- location
+llm_auth off; llm_usage_cost on; access_log logs/cost.log cost;
+--- b
+claude hello
+==
+c-stream one two
+==
+split 1
+c-stream one two
+--- do
+# 11 * 3 + 5 * 15 = 108 millionths
+
+my $ask = '"messages":[{"role":"user","content":"hi"}],"max_tokens":9}';
+my $res = ask('{"model":"m",' . $ask, path => '/v1/messages');
+
+like(usage_of($res), qr/,"cost":0\.000108000\}$/, "plain");
+is($res->{headers}{'x-llm-cost'}, '0.000108000', "header");
+is($res->{headers}{'content-length'}, length $res->{body}, "its length");
+
+$res = ask('{"model":"m","stream":true,' . $ask, path => '/v1/messages');
+
+like($res->{body}, qr/event:\ message_delta\ndata:\ \{[^\n]*"usage":\{
+     "output_tokens":5,"cost":0\.000108000\}\}\n\n/x, "stream");
+unlike(($res->{body} =~ /(event: message_start\n.*\n)/)[0], qr/"cost"/,
+       "not before the end");
+is(costs(2), '0.000108000', "variable");
+
+my $split = ask('{"model":"m","stream":true,' . $ask,
+                path => '/v1/messages');
+
+is($split->{body}, $res->{body}, "in pieces");
+
+
+
+=== TEST 49: llm_usage_cost, OpenAI's API to a client of Anthropic's
+--- location
+llm_auth off; llm_usage_cost on; access_log logs/cost.log cost;
+--- a
+json {"id":"x","object":"chat.completion","created":1,"model":"g","choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}
+==
+stream one two
+--- do
+# 7 * 2.5 + 3 * 10
+
+my $ask = '"messages":[{"role":"user","content":"hi"}],"max_tokens":9}';
+my $res = ask('{"model":"m",' . $ask, path => '/v1/messages');
+
+is($res->{headers}{'x-llm-cost'}, '0.000047500', "header");
+like($res->{body}, qr/"usage":\{.*"cost":0\.000047500,/, "plain");
+
+$res = ask('{"model":"m","stream":true,' . $ask, path => '/v1/messages');
+
+like($res->{body}, qr/event: message_delta\n.*"usage":\{.*"cost":0\.000047500,/,
+     "stream");
+is(costs(2), '0.000047500', "variable");
