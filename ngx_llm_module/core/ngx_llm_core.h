@@ -103,17 +103,28 @@ u_char *ngx_llm_utf8_put(u_char *p, uint32_t c);
 size_t ngx_llm_utf8_cut(ngx_str_t *plain, size_t max);
 
 
+/* what a message of an event stream is; of other frames this is not set */
+
+typedef enum {
+    NGX_LLM_FRAME_EVENT = 0,
+    NGX_LLM_FRAME_EXCEPTION,
+    NGX_LLM_FRAME_ERROR
+} ngx_llm_frame_e;
+
+
 /*
  * One frame of a stream: of server-sent events all bytes up to and with the
- * blank line.  "name" and "data" are slices of "raw", but for data of several
- * lines, which is a copy joined with LF.  Valid until the reader is called
- * again.  A frame of comments only has data absent.
+ * blank line, of an event stream a message (ngx_llm_eventstream.h).  "name"
+ * and "data" are slices of "raw", but for data of several lines, which is a
+ * copy joined with LF.  Valid until the reader is called again.  A frame of
+ * comments only has data absent.
  */
 
 typedef struct {
-    ngx_str_t    name;      /* of "event:" */
-    ngx_str_t    data;      /* trailing blanks cut */
-    ngx_str_t    raw;
+    ngx_str_t        name;      /* of "event:" */
+    ngx_str_t        data;      /* trailing blanks cut */
+    ngx_str_t        raw;
+    ngx_llm_frame_e  kind;
 } ngx_llm_frame_t;
 
 

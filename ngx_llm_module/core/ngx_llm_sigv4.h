@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Amazon's Signature Version 4 of a request ("Create a signed AWS API
+ * request", IAM User Guide).
+ */
+
+
+#ifndef _NGX_LLM_SIGV4_H_INCLUDED_
+#define _NGX_LLM_SIGV4_H_INCLUDED_
+
+
+#include "ngx_llm_core.h"
+
+
+/* headers that are signed, those of the signature's own included */
+#define NGX_LLM_SIGV4_HEADERS  16
+
+
+/* what is signed; all plain */
+
+typedef struct {
+    ngx_str_t      id;          /* access key */
+    ngx_str_t      secret;
+    ngx_str_t      token;       /* of temporary keys, or empty */
+    ngx_str_t      region;
+    ngx_str_t      service;
+
+    ngx_str_t      method;
+    ngx_str_t      path;        /* as it goes over the wire; no query */
+    ngx_keyval_t  *headers;     /* names in lower case; host among them */
+    ngx_uint_t     nheaders;
+    ngx_str_t     *body;        /* in pieces */
+    ngx_uint_t     nbody;
+    time_t         now;
+} ngx_llm_sigv4_t;
+
+
+/*
+ * Appends the header lines x-amz-date, x-amz-security-token if there is a
+ * token, and authorization, each with CR LF.  The pool holds what is signed
+ * until the end of the call.  NGX_OK or NGX_ERROR: no memory, or values that
+ * no header can hold.
+ */
+ngx_int_t ngx_llm_sigv4(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
+    ngx_llm_out_t *out);
+
+/* as above; the hash of the canonical request in hexadecimal, too */
+ngx_int_t ngx_llm_sigv4_hash(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
+    ngx_llm_out_t *out, u_char hash[64]);
+
+
+#endif /* _NGX_LLM_SIGV4_H_INCLUDED_ */
