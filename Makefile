@@ -62,6 +62,7 @@ test:
 check:
 	@t/util/sources
 	@t/util/style
+	@t/util/eventstream --check
 	@$(HEADERS)
 	@$(MAKE) --no-print-directory -s -f t/unit/unit.mk presets \
 	    NGX_INC="$(NGX_INC)" NGX_OBJS="$(FLAVOUR)/objs"

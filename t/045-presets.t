@@ -130,6 +130,13 @@ for my $row (grep { $_->{url} ne $_->{whole} } @row) {
 
     write_conf("llm_provider $row->{name} { key none; }");
 
+    if ($part eq '{region}') {
+        like(check_conf(), qr/provider\ "$row->{name}"\ in\ \S+:\d+\ must\ have\ 
+                              "region"\ or\ "url"/x,
+             "$row->{name}: says that it needs a region");
+        next;
+    }
+
     like(check_conf(), qr/provider\ "$row->{name}"\ in\ \S+:\d+\ must\ have\ 
                           "url":.*"\Q$row->{url}\E".*"\Q$part\E"/x,
          "$row->{name}: says that it needs a url");

@@ -667,6 +667,16 @@ try('llm_provider/api_version', run => sub {
     answered(ask('gpt-4o'), qr/ version=2023-01-01 /, 'api_version: is sent');
 });
 
+try('llm_provider/region',
+    mock => { 8083 => "openai status=429; access_log $tmp/region.log" },
+    run => sub {
+        my $res = ask('gpt-4o');
+
+        is($res->{status}, 429, 'region: is asked');
+        like(slurp("$tmp/region.log"), qr{POST /model/gpt-4o/converse },
+             'region: in the way of its dialect');
+    });
+
 try('llm_provider/drop_params', run => sub {
     my $res = ask('gpt-4o', body => { n => 2, seed => 7, top_p => 1 });
 

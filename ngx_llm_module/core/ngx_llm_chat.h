@@ -289,6 +289,7 @@ typedef struct {
 
 typedef struct {
     ngx_pool_t               *pool;
+    ngx_llm_chat_t           *chat;         /* that is answered, or NULL */
     ngx_str_t                 id;
     ngx_str_t                 model;        /* as the provider names it */
     int64_t                   created;      /* 0: not said */

@@ -363,3 +363,29 @@ ngx_llm_params_dropped(ngx_llm_chat_t *chat, ngx_str_t *name)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_llm_params_drop(ngx_llm_chat_t *chat, char *name)
+{
+    ngx_str_t    s, *dropped;
+    ngx_uint_t   i;
+
+    s.data = (u_char *) name;
+    s.len = ngx_strlen(name);
+
+    if (chat->dropped != NULL) {
+        dropped = chat->dropped->elts;
+
+        for (i = 0; i < chat->dropped->nelts; i++) {
+
+            if (dropped[i].len == s.len
+                && ngx_memcmp(dropped[i].data, s.data, s.len) == 0)
+            {
+                return NGX_OK;
+            }
+        }
+    }
+
+    return ngx_llm_params_dropped(chat, &s);
+}

@@ -47,5 +47,8 @@ void ngx_llm_params_remove(ngx_llm_chat_t *chat, uint64_t params);
 /* names a member that a writer left out; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_llm_params_dropped(ngx_llm_chat_t *chat, ngx_str_t *name);
 
+/* the same, unless it has been named already */
+ngx_int_t ngx_llm_params_drop(ngx_llm_chat_t *chat, char *name);
+
 
 #endif /* _NGX_LLM_PARAMS_H_INCLUDED_ */

@@ -49,7 +49,11 @@ const ngx_llm_dialect_t  ngx_llm_anthropic = {
     ngx_llm_anthropic_read_response,
     ngx_llm_anthropic_read_frame,
     ngx_llm_anthropic_read_end,
-    ngx_llm_anthropic_read_error
+    ngx_llm_anthropic_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 

@@ -95,6 +95,16 @@ typedef struct {
 } ngx_llm_anthropic_reader_t;
 
 
+/* another service that takes bodies of this form */
+
+typedef struct {
+    ngx_str_t    head;          /* members in the place of model and stream */
+    char       **extensions;    /* members of Anthropic's that it knows */
+    uint64_t     lacks;         /* parameters that it does not, as bits */
+    unsigned     inlined:1;     /* fetches no urls */
+} ngx_llm_anthropic_host_t;
+
+
 /* ngx_llm_anthropic.c: shared */
 
 /*
@@ -135,6 +145,20 @@ void ngx_llm_anthropic_write_schema(ngx_llm_json_t *node,
 
 ngx_int_t ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
+
+/* host: NULL is the vendor's own */
+ngx_int_t ngx_llm_anthropic_write_body(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, const ngx_llm_anthropic_host_t *host,
+    ngx_llm_out_t *out, ngx_llm_error_t *err);
+
+/*
+ * A number in millionths, cut off behind; what is too large counts as a very
+ * large one.  NGX_DECLINED: it is none.
+ */
+#define NGX_LLM_ANTHROPIC_ONE  1000000
+
+ngx_int_t ngx_llm_anthropic_decimal(ngx_llm_json_t *node, int64_t *value);
+
 ngx_int_t ngx_llm_anthropic_read_response(ngx_str_t *text,
     ngx_llm_response_t *res, ngx_llm_error_t *err);
 ngx_int_t ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader,

@@ -24,6 +24,8 @@ static ngx_int_t ngx_llm_anthropic_write_document(
 static ngx_int_t ngx_llm_anthropic_write_text_source(
     ngx_llm_anthropic_request_t *ctx, ngx_llm_message_t *m,
     ngx_llm_part_t *part);
+static ngx_int_t ngx_llm_anthropic_refuse_url(
+    ngx_llm_anthropic_request_t *ctx, ngx_llm_message_t *m);
 static ngx_uint_t ngx_llm_anthropic_media(ngx_str_t *type, char *name);
 
 
@@ -160,6 +162,10 @@ ngx_llm_anthropic_write_image(ngx_llm_anthropic_request_t *ctx,
         return NGX_OK;
     }
 
+    if (part->url.len && ctx->host && ctx->host->inlined) {
+        return ngx_llm_anthropic_refuse_url(ctx, m);
+    }
+
     if (part->url.len) {
         ngx_llm_out_lit(ctx->out, "{\"type\":\"url\",\"url\":");
         ngx_llm_out_quoted(ctx->out, &part->url);
@@ -237,6 +243,10 @@ ngx_llm_anthropic_write_document(ngx_llm_anthropic_request_t *ctx,
                              &ctx->target->provider);
     }
 
+    if (part->url.len && ctx->host && ctx->host->inlined) {
+        return ngx_llm_anthropic_refuse_url(ctx, m);
+    }
+
     if (part->url.len) {
         ngx_llm_out_lit(ctx->out, "{\"type\":\"url\",\"url\":");
         ngx_llm_out_quoted(ctx->out, &part->url);
@@ -302,6 +312,18 @@ ngx_llm_anthropic_write_text_source(ngx_llm_anthropic_request_t *ctx,
     ngx_llm_out_char(ctx->out, '}');
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_refuse_url(ngx_llm_anthropic_request_t *ctx,
+    ngx_llm_message_t *m)
+{
+    return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
+                         "invalid_request_error", "unsupported_parameter",
+                         "messages",
+                         "messages[%ui]: provider \"%V\" fetches no urls, "
+                         "send the data", m->index, &ctx->target->provider);
 }
 
 

@@ -20,12 +20,10 @@
 
 #define NGX_LLM_ANTHROPIC_USER_LEN     256
 
-/* numbers are compared in millionths */
-#define NGX_LLM_ANTHROPIC_ONE          1000000
-
 
 static ngx_int_t ngx_llm_anthropic_params(ngx_llm_anthropic_request_t *ctx);
-static ngx_uint_t ngx_llm_anthropic_extension(ngx_str_t *name);
+static ngx_uint_t ngx_llm_anthropic_extension(
+    ngx_llm_anthropic_request_t *ctx, ngx_str_t *name);
 static ngx_int_t ngx_llm_anthropic_format(ngx_llm_anthropic_request_t *ctx);
 
 
@@ -35,8 +33,6 @@ static ngx_int_t ngx_llm_anthropic_write_sampling(
     ngx_llm_anthropic_request_t *ctx);
 static ngx_uint_t ngx_llm_anthropic_temperature(
     ngx_llm_anthropic_request_t *ctx, ngx_llm_json_t *node);
-static ngx_int_t ngx_llm_anthropic_decimal(ngx_llm_json_t *node,
-    int64_t *value);
 static ngx_int_t ngx_llm_anthropic_write_metadata(
     ngx_llm_anthropic_request_t *ctx);
 static ngx_int_t ngx_llm_anthropic_user_private(
@@ -83,6 +79,15 @@ ngx_int_t
 ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
+    return ngx_llm_anthropic_write_body(chat, target, NULL, out, err);
+}
+
+
+ngx_int_t
+ngx_llm_anthropic_write_body(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    const ngx_llm_anthropic_host_t *host, ngx_llm_out_t *out,
+    ngx_llm_error_t *err)
+{
     ngx_int_t                    rc;
     ngx_llm_anthropic_request_t  ctx;
 
@@ -92,6 +97,7 @@ ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
     ctx.target = target;
     ctx.out = out;
     ctx.err = err;
+    ctx.host = host;
     ctx.model = ngx_llm_anthropic_model(&target->model);
 
     rc = ngx_llm_anthropic_params(&ctx);
@@ -116,12 +122,19 @@ ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
 
     ngx_llm_anthropic_prepare(&ctx);
 
-    ngx_llm_out_lit(out, "{\"model\":");
-    ngx_llm_out_json_string(out, &target->model);
+    if (host) {
+        ngx_llm_out_char(out, '{');
+        ngx_llm_out_str(out, (ngx_str_t *) &host->head);
+
+    } else {
+        ngx_llm_out_lit(out, "{\"model\":");
+        ngx_llm_out_json_string(out, &target->model);
+    }
+
     ngx_llm_out_lit(out, ",\"max_tokens\":");
     ngx_llm_out_int(out, ctx.max_tokens);
 
-    if (chat->stream) {
+    if (chat->stream && host == NULL) {
         ngx_llm_out_lit(out, ",\"stream\":true");
     }
 
@@ -155,7 +168,10 @@ ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
         return rc;
     }
 
-    ngx_llm_anthropic_write_thinking(&ctx);
+    if (ctx.thinking != NGX_LLM_ANTHROPIC_THINKING_UNSET) {
+        ngx_llm_out_char(out, ',');
+        ngx_llm_anthropic_write_thinking(&ctx, out);
+    }
 
     rc = ngx_llm_anthropic_write_output_config(&ctx);
     if (rc != NGX_OK) {
@@ -183,6 +199,7 @@ ngx_llm_anthropic_write_request(ngx_llm_chat_t *chat,
 static ngx_int_t
 ngx_llm_anthropic_params(ngx_llm_anthropic_request_t *ctx)
 {
+    uint64_t          takes;
     ngx_int_t         rc;
     ngx_uint_t        i;
     ngx_array_t      *unknown;
@@ -209,7 +226,7 @@ ngx_llm_anthropic_params(ngx_llm_anthropic_request_t *ctx)
 
         for (i = 0; i < unknown->nelts; i++) {
 
-            if (ngx_llm_anthropic_extension(&node[i]->key)) {
+            if (ngx_llm_anthropic_extension(ctx, &node[i]->key)) {
                 continue;
             }
 
@@ -220,7 +237,9 @@ ngx_llm_anthropic_params(ngx_llm_anthropic_request_t *ctx)
         }
     }
 
-    rc = ngx_llm_params_check(chat, NGX_LLM_ANTHROPIC_TAKES,
+    takes = NGX_LLM_ANTHROPIC_TAKES & ~(ctx->host ? ctx->host->lacks : 0);
+
+    rc = ngx_llm_params_check(chat, takes,
                               ctx->target->drop, &ctx->target->provider,
                               ctx->err);
 
@@ -262,11 +281,13 @@ ngx_llm_anthropic_params(ngx_llm_anthropic_request_t *ctx)
 
 
 static ngx_uint_t
-ngx_llm_anthropic_extension(ngx_str_t *name)
+ngx_llm_anthropic_extension(ngx_llm_anthropic_request_t *ctx, ngx_str_t *name)
 {
     char  **p;
 
-    for (p = ngx_llm_anthropic_extensions; *p; p++) {
+    p = ctx->host ? ctx->host->extensions : ngx_llm_anthropic_extensions;
+
+    for ( /* void */ ; *p; p++) {
 
         if (name->len == ngx_strlen(*p)
             && ngx_memcmp(name->data, *p, name->len) == 0)
@@ -446,12 +467,7 @@ ngx_llm_anthropic_temperature(ngx_llm_anthropic_request_t *ctx,
 }
 
 
-/*
- * A number in millionths, cut off behind; what is too large counts as a very
- * large one.
- */
-
-static ngx_int_t
+ngx_int_t
 ngx_llm_anthropic_decimal(ngx_llm_json_t *node, int64_t *value)
 {
     u_char      ch, *last, *p;
@@ -663,7 +679,7 @@ ngx_llm_anthropic_write_service_tier(ngx_llm_anthropic_request_t *ctx)
     ngx_str_t        tier;
     ngx_llm_json_t  *node;
 
-    node = ctx->chat->param[NGX_LLM_PARAM_SERVICE_TIER];
+    node = ngx_llm_anthropic_param(ctx, NGX_LLM_PARAM_SERVICE_TIER);
 
     if (node == NULL) {
         return NGX_OK;
@@ -702,7 +718,7 @@ ngx_llm_anthropic_write_extensions(ngx_llm_anthropic_request_t *ctx)
     ngx_uint_t       i;
     ngx_llm_json_t  *mark, **node;
 
-    mark = ctx->chat->param[NGX_LLM_PARAM_CACHE_CONTROL];
+    mark = ngx_llm_anthropic_param(ctx, NGX_LLM_PARAM_CACHE_CONTROL);
 
     ngx_llm_anthropic_write_mark(ctx, mark, NULL);
 
@@ -715,7 +731,7 @@ ngx_llm_anthropic_write_extensions(ngx_llm_anthropic_request_t *ctx)
     for (i = 0; i < ctx->chat->unknown->nelts; i++) {
 
         if (node[i] == ctx->output_config
-            || !ngx_llm_anthropic_extension(&node[i]->key))
+            || !ngx_llm_anthropic_extension(ctx, &node[i]->key))
         {
             continue;
         }
@@ -728,29 +744,21 @@ ngx_llm_anthropic_write_extensions(ngx_llm_anthropic_request_t *ctx)
 }
 
 
+ngx_llm_json_t *
+ngx_llm_anthropic_param(ngx_llm_anthropic_request_t *ctx, ngx_uint_t param)
+{
+    if (ctx->host && (ctx->host->lacks & ngx_llm_param_bit(param))) {
+        return NULL;
+    }
+
+    return ctx->chat->param[param];
+}
+
+
 ngx_int_t
 ngx_llm_anthropic_drop(ngx_llm_anthropic_request_t *ctx, char *name)
 {
-    ngx_str_t    s, *dropped;
-    ngx_uint_t   i;
-
-    s.data = (u_char *) name;
-    s.len = ngx_strlen(name);
-
-    if (ctx->chat->dropped != NULL) {
-        dropped = ctx->chat->dropped->elts;
-
-        for (i = 0; i < ctx->chat->dropped->nelts; i++) {
-
-            if (dropped[i].len == s.len
-                && ngx_memcmp(dropped[i].data, s.data, s.len) == 0)
-            {
-                return NGX_OK;
-            }
-        }
-    }
-
-    return ngx_llm_params_dropped(ctx->chat, &s);
+    return ngx_llm_params_drop(ctx->chat, name);
 }
 
 

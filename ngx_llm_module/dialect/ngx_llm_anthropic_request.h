@@ -31,6 +31,8 @@ typedef struct {
 
     const ngx_llm_anthropic_model_t  *model;
 
+    const ngx_llm_anthropic_host_t   *host;     /* NULL: the vendor's own */
+
     int64_t                           max_tokens;
     ngx_llm_anthropic_thinking_e      thinking;
     int64_t                           budget;
@@ -58,6 +60,9 @@ typedef struct {
 
 /* ngx_llm_anthropic_request.c */
 
+/* what the client gave, NULL also for what the host does not take */
+ngx_llm_json_t *ngx_llm_anthropic_param(ngx_llm_anthropic_request_t *ctx,
+    ngx_uint_t param);
 ngx_int_t ngx_llm_anthropic_drop(ngx_llm_anthropic_request_t *ctx,
     char *name);
 ngx_uint_t ngx_llm_anthropic_drops(ngx_llm_anthropic_request_t *ctx,
@@ -67,8 +72,10 @@ ngx_uint_t ngx_llm_anthropic_drops(ngx_llm_anthropic_request_t *ctx,
 /* ngx_llm_anthropic_thinking.c */
 
 ngx_int_t ngx_llm_anthropic_thinking(ngx_llm_anthropic_request_t *ctx);
-void ngx_llm_anthropic_write_thinking(
-    ngx_llm_anthropic_request_t *ctx);
+
+/* the member "thinking", which is not UNSET */
+void ngx_llm_anthropic_write_thinking(ngx_llm_anthropic_request_t *ctx,
+    ngx_llm_out_t *out);
 ngx_int_t ngx_llm_anthropic_write_output_config(
     ngx_llm_anthropic_request_t *ctx);
 

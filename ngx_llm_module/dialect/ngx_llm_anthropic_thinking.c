@@ -436,12 +436,11 @@ ngx_llm_anthropic_lacks_thinking(ngx_llm_chat_t *chat)
 
 
 void
-ngx_llm_anthropic_write_thinking(ngx_llm_anthropic_request_t *ctx)
+ngx_llm_anthropic_write_thinking(ngx_llm_anthropic_request_t *ctx,
+    ngx_llm_out_t *out)
 {
-    ngx_llm_out_t   *out;
     ngx_llm_json_t  *display, *given;
 
-    out = ctx->out;
     given = ctx->chat->param[NGX_LLM_PARAM_THINKING];
 
     switch (ctx->thinking) {
@@ -450,22 +449,22 @@ ngx_llm_anthropic_write_thinking(ngx_llm_anthropic_request_t *ctx)
         return;
 
     case NGX_LLM_ANTHROPIC_THINKING_RAW:
-        ngx_llm_out_lit(out, ",\"thinking\":");
+        ngx_llm_out_lit(out, "\"thinking\":");
         ngx_llm_out_str(out, &given->raw);
         return;
 
     case NGX_LLM_ANTHROPIC_THINKING_DISABLED:
-        ngx_llm_out_lit(out, ",\"thinking\":{\"type\":\"disabled\"}");
+        ngx_llm_out_lit(out, "\"thinking\":{\"type\":\"disabled\"}");
         return;
 
     case NGX_LLM_ANTHROPIC_THINKING_ENABLED:
-        ngx_llm_out_lit(out, ",\"thinking\":{\"type\":\"enabled\","
+        ngx_llm_out_lit(out, "\"thinking\":{\"type\":\"enabled\","
                              "\"budget_tokens\":");
         ngx_llm_out_int(out, ctx->budget);
         break;
 
     default: /* NGX_LLM_ANTHROPIC_THINKING_ADAPTIVE */
-        ngx_llm_out_lit(out, ",\"thinking\":{\"type\":\"adaptive\"");
+        ngx_llm_out_lit(out, "\"thinking\":{\"type\":\"adaptive\"");
     }
 
     display = ngx_llm_json_set(given, "display");

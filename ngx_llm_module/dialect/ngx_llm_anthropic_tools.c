@@ -64,7 +64,9 @@ ngx_llm_anthropic_tools(ngx_llm_anthropic_request_t *ctx)
         }
     }
 
-    if (ctx->chat->param[NGX_LLM_PARAM_WEB_SEARCH_OPTIONS] != NULL) {
+    if (ngx_llm_anthropic_param(ctx, NGX_LLM_PARAM_WEB_SEARCH_OPTIONS)
+        != NULL)
+    {
         ctx->ntools++;
     }
 
@@ -145,7 +147,7 @@ ngx_llm_anthropic_write_tools(ngx_llm_anthropic_request_t *ctx)
         }
     }
 
-    node = ctx->chat->param[NGX_LLM_PARAM_WEB_SEARCH_OPTIONS];
+    node = ngx_llm_anthropic_param(ctx, NGX_LLM_PARAM_WEB_SEARCH_OPTIONS);
 
     if (node != NULL) {
 

@@ -19,6 +19,7 @@
 #include "ngx_llm_core.h"
 #include "ngx_llm_json.h"
 #include "ngx_llm_sse.h"
+#include "ngx_llm_eventstream.h"
 #include "ngx_llm_chat.h"
 #include "ngx_llm_params.h"
 #include "ngx_llm_price.h"
@@ -36,6 +37,7 @@ typedef struct {
     ngx_str_t                 model;        /* the provider's name for it */
     ngx_str_t                 key;          /* empty: none */
     ngx_str_t                 api_version;
+    ngx_str_t                 region;       /* empty: not said */
     ngx_str_t                 beta;         /* anthropic-beta of the client */
     int64_t                   max_tokens;   /* default where one is needed */
     uint64_t                  drop;         /* may be dropped: bits */
@@ -48,6 +50,17 @@ typedef struct {
 } ngx_llm_target_t;
 
 
+/* a request that is written, for who signs it; plain */
+
+typedef struct {
+    ngx_str_t                 host;         /* as in the header Host */
+    ngx_str_t                 path;         /* as on the wire */
+    ngx_str_t                *body;         /* in pieces */
+    ngx_uint_t                nbody;
+    time_t                    now;
+} ngx_llm_signed_t;
+
+
 /* the reader of a provider's stream, one per attempt */
 
 typedef struct {
@@ -55,6 +68,8 @@ typedef struct {
     ngx_pool_t               *pool;
     ngx_pool_t               *scratch;      /* reset before each frame */
     ngx_llm_sse_t             sse;
+    ngx_llm_eventstream_t     eventstream;
+    ngx_llm_chat_t           *chat;         /* that is answered, or NULL */
     void                     *state;        /* dialect->reader_size, zeroed */
 
     ngx_llm_event_pt          handler;
@@ -89,7 +104,10 @@ typedef struct {
 } ngx_llm_writer_t;
 
 
-#define NGX_LLM_DIALECT_SSE       0x0001    /* streams are server-sent events */
+/* the framing of streams: one of these */
+
+#define NGX_LLM_DIALECT_SSE          0x0001     /* server-sent events */
+#define NGX_LLM_DIALECT_EVENTSTREAM  0x0002     /* Amazon's */
 
 
 struct ngx_llm_dialect_s {
@@ -140,8 +158,8 @@ struct ngx_llm_dialect_s {
                                 ngx_llm_target_t *target, ngx_llm_out_t *out);
 
     /*
-     * a whole 2xx body; NGX_DECLINED: no answer (err: NGX_LLM_FAIL_INVALID,
-     * or what an error inside a 200 means)
+     * a whole 2xx body, res->chat is answered; NGX_DECLINED: no answer
+     * (err: NGX_LLM_FAIL_INVALID, or what an error inside a 200 means)
      */
     ngx_int_t               (*read_response)(ngx_str_t *text,
                                 ngx_llm_response_t *res,
@@ -164,12 +182,28 @@ struct ngx_llm_dialect_s {
     void                    (*read_error)(ngx_pool_t *pool,
                                 ngx_uint_t status, ngx_str_t *text,
                                 ngx_llm_error_t *err);
+
+    /* these three may be left empty */
+
+    /*
+     * header lines that need the whole request, behind those of
+     * write_headers(); NGX_OK, NGX_ERROR
+     */
+    ngx_int_t               (*sign)(ngx_llm_chat_t *chat,
+                                ngx_llm_target_t *target,
+                                ngx_llm_signed_t *s, ngx_llm_out_t *out);
+
+    /* a header of errors that says more, and what it says after read_error() */
+    ngx_str_t                 error_header;
+    void                    (*read_error_header)(ngx_str_t *value,
+                                ngx_llm_error_t *err);
 };
 
 
 extern const ngx_llm_dialect_t   ngx_llm_openai;
 extern const ngx_llm_dialect_t   ngx_llm_anthropic;
 extern const ngx_llm_dialect_t   ngx_llm_gemini;
+extern const ngx_llm_dialect_t   ngx_llm_bedrock;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];
@@ -183,7 +217,7 @@ ngx_int_t ngx_llm_reader_init(ngx_llm_reader_t *reader,
 
 /*
  * Takes bytes from *pos.  NGX_OK: one frame was read (its events are given);
- * NGX_AGAIN: all consumed; NGX_ERROR: a frame too long, or no memory.
+ * NGX_AGAIN: all consumed; NGX_ERROR: a frame too long or broken, or no memory.
  */
 ngx_int_t ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos,
     u_char *last, ngx_llm_frame_t *frame);
@@ -191,6 +225,7 @@ ngx_int_t ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos,
 /*
  * The input has ended; reader->done tells whether the stream was whole.  A
  * frame that lacked its blank line is returned (NGX_OK), else NGX_DONE.
+ * NGX_ERROR: a frame is cut, or no memory.
  */
 ngx_int_t ngx_llm_reader_end(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);

@@ -15,6 +15,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_openai,
     &ngx_llm_anthropic,
     &ngx_llm_gemini,
+    &ngx_llm_bedrock,
     NULL
 };
 
@@ -52,6 +53,7 @@ ngx_llm_reader_init(ngx_llm_reader_t *reader,
 
     ngx_llm_usage_init(&reader->usage);
     ngx_llm_sse_init(&reader->sse, pool, NGX_LLM_MAX_EVENT);
+    ngx_llm_eventstream_init(&reader->eventstream, pool, NGX_LLM_MAX_EVENT);
 
     if (dialect->reader_size) {
 
@@ -65,7 +67,7 @@ ngx_llm_reader_init(ngx_llm_reader_t *reader,
 }
 
 
-/* SSE is the one framing so far: others branch off here and in reader_end() */
+/* the framing is a matter of here and of reader_end() alone */
 
 ngx_int_t
 ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
@@ -73,7 +75,12 @@ ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
 {
     ngx_int_t  rc;
 
-    rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
+    if (reader->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM) {
+        rc = ngx_llm_eventstream_next(&reader->eventstream, pos, last, frame);
+
+    } else {
+        rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -88,7 +95,12 @@ ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 {
     ngx_int_t  rc;
 
-    rc = ngx_llm_sse_last(&reader->sse, frame);
+    if (reader->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM) {
+        rc = ngx_llm_eventstream_last(&reader->eventstream);
+
+    } else {
+        rc = ngx_llm_sse_last(&reader->sse, frame);
+    }
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;

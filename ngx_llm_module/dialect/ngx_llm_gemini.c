@@ -55,7 +55,11 @@ const ngx_llm_dialect_t  ngx_llm_gemini = {
     ngx_llm_gemini_read_response,
     ngx_llm_gemini_read_frame,
     ngx_llm_gemini_read_end,
-    ngx_llm_gemini_read_error
+    ngx_llm_gemini_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 

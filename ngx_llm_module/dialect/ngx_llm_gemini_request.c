@@ -731,26 +731,7 @@ ngx_llm_gemini_refuse(ngx_llm_gemini_request_t *ctx, char *param, char *what)
 ngx_int_t
 ngx_llm_gemini_drop(ngx_llm_gemini_request_t *ctx, char *name)
 {
-    ngx_str_t    s, *dropped;
-    ngx_uint_t   i;
-
-    s.data = (u_char *) name;
-    s.len = ngx_strlen(name);
-
-    if (ctx->chat->dropped != NULL) {
-        dropped = ctx->chat->dropped->elts;
-
-        for (i = 0; i < ctx->chat->dropped->nelts; i++) {
-
-            if (dropped[i].len == s.len
-                && ngx_memcmp(dropped[i].data, s.data, s.len) == 0)
-            {
-                return NGX_OK;
-            }
-        }
-    }
-
-    return ngx_llm_params_dropped(ctx->chat, &s);
+    return ngx_llm_params_drop(ctx->chat, name);
 }
 
 

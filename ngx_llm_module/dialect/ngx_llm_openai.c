@@ -44,7 +44,11 @@ const ngx_llm_dialect_t  ngx_llm_openai = {
     ngx_llm_openai_read_response,
     ngx_llm_openai_read_frame,
     ngx_llm_openai_read_end,
-    ngx_llm_openai_read_error
+    ngx_llm_openai_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 

@@ -189,6 +189,7 @@ struct ngx_http_llm_provider_s {
     ngx_uint_t                    next_key;     /* of this worker */
     ngx_array_t                  *headers;      /* ngx_keyval_t, extra lines */
     ngx_str_t                     api_version;
+    ngx_str_t                     region;
     uint64_t                      drop;         /* drop_params */
     ngx_array_t                  *sets;         /* set_param: ngx_llm_set_t;
                                                    NULL: none */
@@ -646,6 +647,7 @@ struct ngx_http_llm_attempt_s {
     ngx_uint_t                    fail;         /* NGX_LLM_FAIL_*, 0: none */
     ngx_llm_error_t               err;
     ngx_int_t                     retry_after;
+    ngx_str_t                     error_type;   /* the dialect's header */
     ngx_array_t                   pass;         /* ngx_keyval_t: headers of
                                                    the provider to be kept */
 

@@ -276,6 +276,10 @@ ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at)
     at->provider->dialect->read_error(at->request->pool, at->status.code,
                                       &text, &at->err);
 
+    if (at->error_type.len) {
+        at->provider->dialect->read_error_header(&at->error_type, &at->err);
+    }
+
     if (!at->splice) {
         ngx_str_null(&at->err.raw);
     }
@@ -310,6 +314,8 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     if (ngx_llm_response_init(&res, at->request->pool) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    res.chat = &ctx->chat;
 
     rc = at->provider->dialect->read_response(&text, &res, &at->err);
 

@@ -8,6 +8,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_price.h"
+#include "ngx_http_llm_sign.h"
 #include "ngx_llm_request.h"
 
 
@@ -26,7 +27,7 @@
 static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
-    size_t length, ngx_str_t *head);
+    size_t length, ngx_array_t *slices, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
     ngx_str_t *head, ngx_array_t *slices);
 static ngx_chain_t **ngx_http_llm_attempt_buf(ngx_pool_t *pool,
@@ -141,7 +142,7 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         length += slice[i].len;
     }
 
-    if (ngx_http_llm_attempt_head(at, length, &head) != NGX_OK
+    if (ngx_http_llm_attempt_head(at, length, &slices, &head) != NGX_OK
         || ngx_http_llm_attempt_chain(at, &head, &slices) != NGX_OK)
     {
         return NGX_ERROR;
@@ -180,6 +181,7 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     target->provider = provider->name;
     target->base = provider->base;
     target->api_version = provider->api_version;
+    target->region = provider->region;
     target->max_tokens = at->deployment->model->max_tokens;
     target->quirks = provider->quirks;
     target->sets = at->deployment->sets;
@@ -227,9 +229,10 @@ ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at)
 
 static ngx_int_t
 ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
-    ngx_str_t *head)
+    ngx_array_t *slices, ngx_str_t *head)
 {
     u_char                   *p;
+    ngx_str_t                 path;
     ngx_uint_t                i;
     ngx_keyval_t             *kv;
     ngx_llm_out_t             out;
@@ -251,6 +254,9 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
 
     ngx_llm_out_lit(&out, "POST ");
     provider->dialect->write_path(chat, &at->target, &out);
+
+    path.len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
+
     ngx_llm_out_lit(&out, " HTTP/1.1" CRLF);
 
     ngx_llm_out_header(&out, "Host", &provider->authority);
@@ -265,6 +271,14 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
         for (i = 0; i < provider->headers->nelts; i++) {
             ngx_llm_out_header(&out, (char *) kv[i].key.data, &kv[i].value);
         }
+    }
+
+    path.data = out.start + sizeof("POST ") - 1;
+
+    if (!out.failed
+        && ngx_http_llm_sign(at, &path, slices, &out) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ngx_llm_out_lit(&out, "Content-Length: ");
@@ -359,6 +373,7 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
 
     at->length = -1;
     at->retry_after = -1;
+    at->error_type.len = 0;
     at->fail = 0;
     at->pass.nelts = 0;
     at->chunked_body = 0;
@@ -420,6 +435,7 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
         return NGX_ERROR;
     }
 
+    at->reader.chat = &ctx->chat;
     at->reader.handler = ngx_http_llm_answer_event;
     at->reader.data = at;
     at->reader.splice = at->splice;

@@ -12,6 +12,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_params.h"
+#include "ngx_http_llm_sign.h"
 #include "ngx_llm_catalogue.h"
 
 
@@ -80,6 +81,11 @@ static ngx_conf_post_t  ngx_http_llm_provider_token_post = {
 };
 
 
+static ngx_conf_post_t  ngx_http_llm_provider_region_post = {
+    ngx_http_llm_sign_region_name
+};
+
+
 /* lines that the gateway or nginx writes, or that are of one connection */
 
 static ngx_str_t  ngx_http_llm_provider_reserved[] = {
@@ -142,6 +148,13 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       0,
       offsetof(ngx_http_llm_provider_t, api_version),
       &ngx_http_llm_provider_token_post },
+
+    { ngx_string("region"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, region),
+      &ngx_http_llm_provider_region_post },
 
     { ngx_string("drop_params"),
       NGX_CONF_1MORE,
@@ -437,7 +450,9 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
     ngx_conf_init_msec_value(p->clocks.read, 300000);
     ngx_conf_init_uint_value(p->keepalive, 32);
 
-    if (ngx_http_llm_provider_url(cf, p) != NGX_OK) {
+    if (ngx_http_llm_sign_region(cf, p) != NGX_OK
+        || ngx_http_llm_provider_url(cf, p) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -445,7 +460,11 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
         return NGX_ERROR;
     }
 
-    return ngx_http_llm_provider_keys(cf, pcf, preset);
+    if (ngx_http_llm_provider_keys(cf, pcf, preset) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llm_sign_check(cf, p);
 }
 
 
@@ -490,6 +509,13 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
 
     } else if (*preset) {
         p->dialect = (*preset)->dialect;
+    }
+
+    if (*preset == NULL && p->dialect && p->region.len) {
+
+        /* where it is follows from the region */
+
+        *preset = ngx_llm_preset_find((ngx_str_t *) &p->dialect->name);
     }
 
     if (*preset && ngx_http_llm_provider_row(cf, p, *preset) != NGX_OK) {
@@ -544,7 +570,7 @@ ngx_http_llm_provider_row(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
 
     part = ngx_llm_preset_part(preset);
 
-    if (part.len) {
+    if (part.len && !ngx_http_llm_sign_part(&part)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "provider \"%V\" in %s:%ui must have \"url\": that of "
                       "its preset \"%V\" is \"%V\", with a \"%V\" of yours",

@@ -19,6 +19,8 @@
 /* provider headers kept for the client */
 #define NGX_HTTP_LLM_MAX_PASS       32
 
+#define NGX_HTTP_LLM_MAX_ERROR_TYPE  256
+
 
 static ngx_int_t ngx_http_llm_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_reinit_request(ngx_http_request_t *r);
@@ -31,6 +33,8 @@ static ngx_int_t ngx_http_llm_read_line(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_head_done(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_error_type(ngx_http_request_t *r,
+    ngx_http_llm_attempt_t *at, ngx_str_t *value);
 static ngx_int_t ngx_http_llm_pass_header(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llm_refused(ngx_http_request_t *r,
@@ -55,6 +59,7 @@ typedef struct {
 static ngx_http_llm_pass_t  ngx_http_llm_passes[] = {
     { ngx_string("openai-processing-ms"), NULL },
     { ngx_string("openai-version"), NULL },
+    { ngx_string("x-amzn-requestid"), "x-upstream-request-id" },
     { ngx_string("x-request-id"), "x-upstream-request-id" },
     { ngx_string("request-id"), "x-upstream-request-id" },
     { ngx_string("x-ratelimit-"), "x-upstream-ratelimit-" },
@@ -267,6 +272,7 @@ ngx_http_llm_read_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         at->pass.nelts = 0;
         at->length = -1;
         at->retry_after = -1;
+        at->error_type.len = 0;
         at->fail = 0;
         at->chunked_body = 0;
         at->json = 0;
@@ -316,9 +322,10 @@ ngx_http_llm_read_status(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 static ngx_int_t
 ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 {
-    off_t      length;
-    ngx_int_t  n;
-    ngx_str_t  name, value;
+    off_t             length;
+    ngx_int_t         n;
+    ngx_str_t         name, value;
+    const ngx_str_t  *type;
 
     if (r->invalid_header) {
         return NGX_OK;
@@ -429,7 +436,36 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         break;
     }
 
+    type = &at->provider->dialect->error_header;
+
+    if (type->len && type->len == name.len
+        && ngx_strncasecmp(name.data, type->data, name.len) == 0)
+    {
+        return ngx_http_llm_error_type(r, at, &value);
+    }
+
     return ngx_http_llm_pass_header(r, at, &name, &value);
+}
+
+
+static ngx_int_t
+ngx_http_llm_error_type(ngx_http_request_t *r, ngx_http_llm_attempt_t *at,
+    ngx_str_t *value)
+{
+    if (value->len == 0 || value->len > NGX_HTTP_LLM_MAX_ERROR_TYPE) {
+        return NGX_OK;
+    }
+
+    /* the buffer is used again for the body */
+
+    at->error_type.data = ngx_pstrdup(r->pool, value);
+    if (at->error_type.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    at->error_type.len = value->len;
+
+    return NGX_OK;
 }
 
 

@@ -20,6 +20,7 @@ package Provider;
 #                                chunks of OpenAI's stream
 #     c-start, c-text WORDS, c-stop
 #                                events of Anthropic's
+#     chunked TYPE               head of a stream of another type
 #     data BYTES                 an event of the stream
 #     say BYTES                  bytes of the stream, framed where it is
 #     fill N                     so many of them
@@ -522,6 +523,10 @@ sub command {
         }
 
         $self->put($self->head('text/event-stream', undef, $version));
+
+    } elsif ($command eq 'chunked') {
+        $self->{chunked} = 1;
+        $self->put($self->head($rest));
 
     } elsif ($command eq 'role') {
         $self->choice('{"role":"assistant","content":""}');

@@ -24,6 +24,7 @@ static void test_vectors(void);
 static void test_pairs(void);
 static void test_headers(void);
 static void test_broken(void);
+static void test_prelude(void);
 static void test_limits(void);
 static void test_memory(void);
 static ngx_str_t test_hex(char *hex);
@@ -97,6 +98,7 @@ main(int argc, char *const *argv)
     test_pairs();
     test_headers();
     test_broken();
+    test_prelude();
     test_limits();
     test_memory();
 
@@ -332,6 +334,49 @@ test_limits(void)
             test_int(ngx_llm_eventstream_last(&es), NGX_ERROR);
         }
     }
+}
+
+
+/* the first CRC counts alone, before the rest has come */
+
+static void
+test_prelude(void)
+{
+    u_char                 *last, *pos;
+    ngx_str_t               headers, payload;
+    ngx_uint_t              n;
+    ngx_pool_t             *pool;
+    ngx_llm_frame_t         frame;
+    ngx_llm_eventstream_t   es;
+    u_char                  buf[64];
+
+    test_case = "prelude";
+
+    ngx_str_set(&headers, "");
+    ngx_str_set(&payload, "{}");
+
+    last = test_message(buf, &headers, &payload);
+
+    buf[8] ^= 1;
+    test_uint32(last - 4, ngx_crc32_long(buf, last - 4 - buf));
+
+    for (n = 12; n <= (ngx_uint_t) (last - buf); n++) {
+        pool = test_reset();
+        ngx_llm_eventstream_init(&es, pool, 1024 * 1024);
+
+        pos = buf;
+        test_int(ngx_llm_eventstream_next(&es, &pos, buf + n, &frame),
+                 NGX_ERROR);
+    }
+
+    buf[8] ^= 1;
+    test_uint32(last - 4, ngx_crc32_long(buf, last - 4 - buf));
+
+    pool = test_reset();
+    ngx_llm_eventstream_init(&es, pool, 1024 * 1024);
+
+    pos = buf;
+    test_int(ngx_llm_eventstream_next(&es, &pos, last, &frame), NGX_OK);
 }
 
 

@@ -129,6 +129,10 @@ test_dropped(test_request_t *c, ngx_llm_chat_t *chat)
         got.data = got.len ? buf : NULL;
     }
 
+    if (test_print && got.len) {
+        printf("# %s\n- %.*s\n\n", test_case, (int) got.len, got.data);
+    }
+
     test_same(got, c->dropped);
 }
 
@@ -479,6 +483,7 @@ test_response(ngx_uint_t status, ngx_str_t *text, ngx_llm_out_t *out)
         pool = ngx_create_pool(4096, &ngx_stubs_log);
 
         test_int(ngx_llm_response_init(&res, pool), NGX_OK);
+        res.chat = test_dump_chat;
 
         ngx_stubs_fail = n;
 

@@ -233,18 +233,21 @@ test_example(ngx_llm_sigv4_t *sign, ngx_keyval_t *host)
 static void
 test_pieces(void)
 {
+    ngx_str_t         whole, pieces[3];
     ngx_pool_t       *pool;
     ngx_keyval_t      host;
     ngx_llm_out_t     one, two;
     ngx_llm_sigv4_t   sign;
-    ngx_str_t         whole = ngx_string("abcdef");
-    ngx_str_t         pieces[] = { ngx_string("ab"), ngx_null_string,
-                                   ngx_string("cdef") };
 
     test_case = "pieces";
     pool = test_reset();
 
     test_example(&sign, &host);
+
+    whole = test_string("abcdef");
+    pieces[0] = test_string("ab");
+    pieces[1] = test_string(NULL);
+    pieces[2] = test_string("cdef");
 
     sign.body = &whole;
     sign.nbody = 1;

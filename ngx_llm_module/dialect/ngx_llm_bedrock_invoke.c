@@ -1,0 +1,675 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Claude by InvokeModel.  A request that came in Anthropic's own form goes on
+ * as it is, but for what Bedrock's Claude does not know; any other is written
+ * as for Anthropic.
+ */
+
+
+#include "ngx_llm_bedrock.h"
+
+
+#define NGX_LLM_BEDROCK_EFFORT_BETA  "effort-2025-11-24"
+#define NGX_LLM_BEDROCK_MAX_HEADER   2048
+
+
+typedef struct {
+    ngx_llm_chat_t          *chat;
+    ngx_llm_target_t        *target;
+    ngx_llm_bedrock_name_t  *name;
+    ngx_llm_out_t           *out;
+    ngx_llm_error_t         *err;
+    ngx_array_t              betas;     /* ngx_str_t: that are sent */
+} ngx_llm_bedrock_invoke_t;
+
+
+typedef struct {
+    char       *object;
+    char       *member;
+    char       *header;
+    unsigned    upper:1;
+} ngx_llm_bedrock_header_t;
+
+
+static ngx_int_t ngx_llm_bedrock_betas(ngx_llm_bedrock_invoke_t *ctx);
+static ngx_int_t ngx_llm_bedrock_add_beta(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_str_t *beta);
+static ngx_uint_t ngx_llm_bedrock_has_beta(ngx_llm_bedrock_invoke_t *ctx,
+    char *prefix);
+static void ngx_llm_bedrock_write_betas(ngx_llm_bedrock_invoke_t *ctx);
+static ngx_int_t ngx_llm_bedrock_write_claude(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_str_t *version);
+static ngx_int_t ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_str_t *version);
+static ngx_int_t ngx_llm_bedrock_write_raw_tools(
+    ngx_llm_bedrock_invoke_t *ctx, ngx_llm_json_t *tools);
+static void ngx_llm_bedrock_write_raw_tool(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_llm_json_t *tool);
+static ngx_uint_t ngx_llm_bedrock_lacks_tool(ngx_llm_json_t *tool);
+static void ngx_llm_bedrock_write_member(ngx_llm_out_t *out,
+    ngx_llm_json_t *m);
+static ngx_int_t ngx_llm_bedrock_check_headers(
+    ngx_llm_bedrock_invoke_t *ctx);
+static void ngx_llm_bedrock_upper(u_char *p, size_t n);
+
+
+/* betas that Bedrock was seen to take; an unknown one fails the request */
+
+static char  *ngx_llm_bedrock_known_betas[] = {
+    "computer-use-2024-10-22",
+    "computer-use-2025-01-24",
+    "token-efficient-tools-2025-02-19",
+    "interleaved-thinking-2025-05-14",
+    "output-128k-2025-02-19",
+    "dev-full-thinking-2025-05-14",
+    "context-1m-2025-08-07",
+    "context-management-2025-06-27",
+    NGX_LLM_BEDROCK_EFFORT_BETA,
+    "tool-search-tool-2025-10-19",
+    "tool-examples-2025-10-29",
+    NULL
+};
+
+
+/* what Converse has in the body */
+
+static ngx_llm_bedrock_header_t  ngx_llm_bedrock_headers[] = {
+    { "guardrailConfig", "guardrailIdentifier",
+      "X-Amzn-Bedrock-GuardrailIdentifier", 0 },
+    { "guardrailConfig", "guardrailVersion",
+      "X-Amzn-Bedrock-GuardrailVersion", 0 },
+    { "guardrailConfig", "trace", "X-Amzn-Bedrock-Trace", 1 },
+    { "performanceConfig", "latency",
+      "X-Amzn-Bedrock-PerformanceConfig-Latency", 0 },
+    { NULL, NULL, NULL, 0 }
+};
+
+
+static char  *ngx_llm_bedrock_header_members[] = {
+    "guardrailConfig",
+    "performanceConfig",
+    NULL
+};
+
+
+/* members that are not passed on; some stand elsewhere */
+
+static char  *ngx_llm_bedrock_stripped[] = {
+    "model",
+    "stream",
+    "anthropic_version",
+    "anthropic_beta",
+    "service_tier",
+    "cache_control",
+    "container",
+    "fallbacks",
+    "guardrailConfig",
+    "inference_geo",
+    "mcp_servers",
+    "performanceConfig",
+    "speed",
+    NULL
+};
+
+
+/* members that a client of another dialect may add */
+
+static char  *ngx_llm_bedrock_claude_members[] = {
+    "output_config",
+    NULL
+};
+
+
+ngx_int_t
+ngx_llm_bedrock_write_invoke(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_llm_bedrock_name_t *name, ngx_llm_out_t *out, ngx_llm_error_t *err)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 version;
+    ngx_llm_bedrock_invoke_t  ctx;
+
+    ngx_memzero(&ctx, sizeof(ngx_llm_bedrock_invoke_t));
+
+    ctx.chat = chat;
+    ctx.target = target;
+    ctx.name = name;
+    ctx.out = out;
+    ctx.err = err;
+
+    if (ngx_array_init(&ctx.betas, chat->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK
+        || ngx_llm_bedrock_betas(&ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_llm_bedrock_check_headers(&ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_str_set(&version, NGX_LLM_BEDROCK_VERSION);
+
+    if (target->api_version.len) {
+        version = target->api_version;
+    }
+
+    if (chat->dialect == &ngx_llm_anthropic) {
+        rc = ngx_llm_bedrock_write_raw(&ctx, &version);
+
+    } else {
+        rc = ngx_llm_bedrock_write_claude(&ctx, &version);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_llm_bedrock_write_betas(&ctx);
+    ngx_llm_out_char(out, '}');
+
+    return out->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_bedrock_betas(ngx_llm_bedrock_invoke_t *ctx)
+{
+    u_char          *p, *last;
+    ngx_str_t        beta, rest;
+    ngx_llm_json_t  *config, **param;
+
+    rest = ctx->target->beta;
+
+    while (rest.len) {
+
+        last = rest.data + rest.len;
+        p = ngx_strlchr(rest.data, last, ',');
+
+        beta.data = rest.data;
+        beta.len = (p ? p : last) - rest.data;
+
+        rest.data = p ? p + 1 : last;
+        rest.len = last - rest.data;
+
+        while (beta.len && beta.data[0] == ' ') {
+            beta.data++;
+            beta.len--;
+        }
+
+        while (beta.len && beta.data[beta.len - 1] == ' ') {
+            beta.len--;
+        }
+
+        if (ngx_llm_bedrock_listed(&beta, ngx_llm_bedrock_known_betas)
+            && ngx_llm_bedrock_add_beta(ctx, &beta) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* of the models that take an effort only the first wants it named */
+
+    param = ctx->chat->param;
+    config = ngx_llm_bedrock_extension(ctx->chat, "output_config");
+
+    if (ngx_llm_bedrock_has(&ctx->name->family, "opus-4-5")
+        && (param[NGX_LLM_PARAM_REASONING_EFFORT] != NULL
+            || ngx_llm_json_get(config, "effort") != NULL))
+    {
+        ngx_str_set(&beta, NGX_LLM_BEDROCK_EFFORT_BETA);
+        return ngx_llm_bedrock_add_beta(ctx, &beta);
+    }
+
+    return NGX_OK;
+}
+
+
+/* once each: the list of those that are known is the bound */
+
+static ngx_int_t
+ngx_llm_bedrock_add_beta(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *beta)
+{
+    ngx_str_t   *known;
+    ngx_uint_t   i;
+
+    known = ctx->betas.elts;
+
+    for (i = 0; i < ctx->betas.nelts; i++) {
+
+        if (known[i].len == beta->len
+            && ngx_memcmp(known[i].data, beta->data, beta->len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    known = ngx_array_push(&ctx->betas);
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    *known = *beta;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_llm_bedrock_has_beta(ngx_llm_bedrock_invoke_t *ctx, char *prefix)
+{
+    ngx_str_t   *beta;
+    ngx_uint_t   i;
+
+    beta = ctx->betas.elts;
+
+    for (i = 0; i < ctx->betas.nelts; i++) {
+
+        if (beta[i].len >= ngx_strlen(prefix)
+            && ngx_memcmp(beta[i].data, prefix, ngx_strlen(prefix)) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_llm_bedrock_write_betas(ngx_llm_bedrock_invoke_t *ctx)
+{
+    ngx_str_t   *beta;
+    ngx_uint_t   i;
+
+    if (ctx->betas.nelts == 0) {
+        return;
+    }
+
+    ngx_llm_out_lit(ctx->out, ",\"anthropic_beta\":[");
+
+    beta = ctx->betas.elts;
+
+    for (i = 0; i < ctx->betas.nelts; i++) {
+
+        if (i) {
+            ngx_llm_out_char(ctx->out, ',');
+        }
+
+        ngx_llm_out_quoted(ctx->out, &beta[i]);
+    }
+
+    ngx_llm_out_char(ctx->out, ']');
+}
+
+
+/* without the closing brace */
+
+static ngx_int_t
+ngx_llm_bedrock_write_claude(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_str_t *version)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                known;
+    ngx_array_t              *unknown;
+    ngx_llm_out_t             head;
+    ngx_llm_chat_t           *chat;
+    ngx_llm_json_t           *asked, **tier;
+    ngx_llm_target_t          target;
+    ngx_llm_anthropic_host_t  host;
+
+    ngx_memzero(&host, sizeof(ngx_llm_anthropic_host_t));
+
+    ngx_llm_out_init(&head, ctx->chat->pool, NULL, 0,
+                     version->len * 6 + 64);
+
+    ngx_llm_out_lit(&head, "\"anthropic_version\":");
+    ngx_llm_out_json_string(&head, version);
+
+    if (head.failed) {
+        return NGX_ERROR;
+    }
+
+    host.head.data = head.start;
+    host.head.len = ngx_llm_out_len(&head);
+    host.extensions = ngx_llm_bedrock_claude_members;
+    host.inlined = 1;
+    host.lacks = ngx_llm_param_bit(NGX_LLM_PARAM_CACHE_CONTROL)
+                 |ngx_llm_param_bit(NGX_LLM_PARAM_WEB_SEARCH_OPTIONS);
+
+    target = *ctx->target;
+    target.model = ctx->name->family;
+    ngx_str_null(&target.beta);
+
+    /* what stands in headers is neither written nor missed */
+
+    chat = ctx->chat;
+    unknown = chat->unknown;
+    tier = &chat->param[NGX_LLM_PARAM_SERVICE_TIER];
+    asked = *tier;
+
+    (void) ngx_llm_bedrock_tier(chat, &known);
+
+    rc = ngx_llm_bedrock_hide(chat, ngx_llm_bedrock_header_members);
+
+    if (rc == NGX_OK) {
+        *tier = NULL;
+
+        rc = ngx_llm_anthropic_write_body(chat, &target, &host, ctx->out,
+                                          ctx->err);
+    }
+
+    *tier = asked;
+    chat->unknown = unknown;
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->out->last--;
+
+    return known ? NGX_OK : ngx_llm_params_drop(ctx->chat, "service_tier");
+}
+
+
+static ngx_int_t
+ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *version)
+{
+    ngx_int_t        rc;
+    ngx_uint_t       known;
+    ngx_llm_out_t   *out;
+    ngx_llm_json_t  *m;
+
+    static char  *silent[] = {
+        "model", "stream", "anthropic_version", "anthropic_beta",
+        "service_tier", "guardrailConfig", "performanceConfig", NULL
+    };
+
+    out = ctx->out;
+    ctx->chat->dropped = NULL;
+
+    ngx_llm_out_lit(out, "{\"anthropic_version\":");
+    ngx_llm_out_json_string(out, version);
+
+    for (m = ctx->chat->root->child; m; m = m->next) {
+
+        if (ngx_llm_bedrock_listed(&m->key, ngx_llm_bedrock_stripped)) {
+
+            if (!ngx_llm_bedrock_listed(&m->key, silent)
+                && ngx_llm_params_dropped(ctx->chat, &m->key) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (m->key.len == sizeof("context_management") - 1
+            && ngx_memcmp(m->key.data, "context_management", m->key.len) == 0
+            && !ngx_llm_bedrock_has_beta(ctx, "context-management-"))
+        {
+            /* without its beta it is not known */
+
+            if (ngx_llm_params_dropped(ctx->chat, &m->key) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        ngx_llm_out_char(out, ',');
+
+        if (m->key.len == sizeof("tools") - 1
+            && ngx_memcmp(m->key.data, "tools", m->key.len) == 0
+            && m->type == NGX_LLM_JSON_ARRAY)
+        {
+            rc = ngx_llm_bedrock_write_raw_tools(ctx, m);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        ngx_llm_bedrock_write_member(out, m);
+    }
+
+    (void) ngx_llm_bedrock_tier(ctx->chat, &known);
+
+    return known ? NGX_OK : ngx_llm_params_drop(ctx->chat, "service_tier");
+}
+
+
+static ngx_int_t
+ngx_llm_bedrock_write_raw_tools(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_llm_json_t *tools)
+{
+    ngx_uint_t       n;
+    ngx_llm_json_t  *tool;
+
+    n = 0;
+
+    ngx_llm_out_lit(ctx->out, "\"tools\":[");
+
+    for (tool = tools->child; tool; tool = tool->next) {
+
+        if (ngx_llm_bedrock_lacks_tool(tool)) {
+
+            if (!(ctx->target->drop
+                  & ngx_llm_param_bit(NGX_LLM_PARAM_TOOLS)))
+            {
+                return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
+                                     "invalid_request_error",
+                                     "unsupported_parameter", "tools",
+                                     "provider \"%V\" cannot take tools of "
+                                     "this type", &ctx->target->provider);
+            }
+
+            if (ngx_llm_params_drop(ctx->chat, "tools") != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (n++) {
+            ngx_llm_out_char(ctx->out, ',');
+        }
+
+        ngx_llm_bedrock_write_raw_tool(ctx, tool);
+    }
+
+    ngx_llm_out_char(ctx->out, ']');
+
+    return NGX_OK;
+}
+
+
+/* members go together with the beta that they need */
+
+static void
+ngx_llm_bedrock_write_raw_tool(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_llm_json_t *tool)
+{
+    char            *list[5];
+    ngx_uint_t       i, n;
+    ngx_llm_json_t  *m;
+
+    i = 0;
+
+    list[i++] = "eager_input_streaming";
+
+    if (!ngx_llm_bedrock_has_beta(ctx, "tool-search-tool-")) {
+        list[i++] = "defer_loading";
+    }
+
+    if (!ngx_llm_bedrock_has_beta(ctx, "tool-examples-")) {
+        list[i++] = "input_examples";
+    }
+
+    if (!(ngx_llm_anthropic_model(&ctx->name->family)->flags
+          & NGX_LLM_ANTHROPIC_FORMAT))
+    {
+        list[i++] = "strict";
+    }
+
+    list[i] = NULL;
+
+    for (m = tool->type == NGX_LLM_JSON_OBJECT ? tool->child : NULL;
+         m;
+         m = m->next)
+    {
+        if (ngx_llm_bedrock_listed(&m->key, list)) {
+            break;
+        }
+    }
+
+    if (m == NULL) {
+        ngx_llm_out_str(ctx->out, &tool->raw);
+        return;
+    }
+
+    n = 0;
+
+    ngx_llm_out_char(ctx->out, '{');
+
+    for (m = tool->child; m; m = m->next) {
+
+        if (ngx_llm_bedrock_listed(&m->key, list)) {
+            continue;
+        }
+
+        if (n++) {
+            ngx_llm_out_char(ctx->out, ',');
+        }
+
+        ngx_llm_bedrock_write_member(ctx->out, m);
+    }
+
+    ngx_llm_out_char(ctx->out, '}');
+}
+
+
+/* what runs at Anthropic's */
+
+static ngx_uint_t
+ngx_llm_bedrock_lacks_tool(ngx_llm_json_t *tool)
+{
+    size_t     i;
+    ngx_str_t  type;
+
+    static ngx_str_t  types[] = {
+        ngx_string("web_search"),
+        ngx_string("web_fetch"),
+        ngx_string("code_execution"),
+        ngx_string("mcp_toolset"),
+        ngx_null_string
+    };
+
+    type = ngx_llm_json_str(tool, "type");
+
+    for (i = 0; types[i].len; i++) {
+
+        if (type.len >= types[i].len
+            && ngx_memcmp(type.data, types[i].data, types[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_llm_bedrock_write_member(ngx_llm_out_t *out, ngx_llm_json_t *m)
+{
+    ngx_llm_out_data(out, m->begin, m->raw.data + m->raw.len - m->begin);
+}
+
+
+/* what a client chose for a header must be what one can hold */
+
+static ngx_int_t
+ngx_llm_bedrock_check_headers(ngx_llm_bedrock_invoke_t *ctx)
+{
+    size_t                     k;
+    ngx_str_t                  value;
+    ngx_llm_bedrock_header_t  *h;
+
+    for (h = ngx_llm_bedrock_headers; h->object; h++) {
+
+        value = ngx_llm_json_str(ngx_llm_bedrock_extension(ctx->chat,
+                                                           h->object),
+                                 h->member);
+
+        for (k = 0; k < value.len; k++) {
+
+            if (value.data[k] > ' ' && value.data[k] < 0x7f
+                && value.data[k] != '\\')
+            {
+                continue;
+            }
+
+            break;
+        }
+
+        if (k < value.len || value.len > NGX_LLM_BEDROCK_MAX_HEADER) {
+            return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
+                                 "invalid_request_error", "invalid_value",
+                                 h->object, "\"%s\" has an invalid \"%s\"",
+                                 h->object, h->member);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_llm_bedrock_write_invoke_headers(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
+    char                      *tier;
+    ngx_str_t                  value;
+    ngx_uint_t                 known;
+    ngx_llm_bedrock_header_t  *h;
+    u_char                     buf[NGX_LLM_BEDROCK_MAX_HEADER];
+
+    for (h = ngx_llm_bedrock_headers; h->object; h++) {
+
+        value = ngx_llm_json_str(ngx_llm_bedrock_extension(chat, h->object),
+                                 h->member);
+
+        if (value.len == 0 || value.len > sizeof(buf)) {
+            continue;
+        }
+
+        if (h->upper) {
+            ngx_memcpy(buf, value.data, value.len);
+            ngx_llm_bedrock_upper(buf, value.len);
+            value.data = buf;
+        }
+
+        ngx_llm_out_header(out, h->header, &value);
+    }
+
+    tier = ngx_llm_bedrock_tier(chat, &known);
+
+    if (tier != NULL) {
+        value.data = (u_char *) tier;
+        value.len = ngx_strlen(tier);
+
+        ngx_llm_out_header(out, "X-Amzn-Bedrock-Service-Tier", &value);
+    }
+}
+
+
+static void
+ngx_llm_bedrock_upper(u_char *p, size_t n)
+{
+    for ( /* void */ ; n; n--, p++) {
+        *p = ngx_toupper(*p);
+    }
+}
