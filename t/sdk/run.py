@@ -9,6 +9,7 @@ import sys
 import cases
 import gateway
 import harness
+import judge_bedrock
 import mock_provider
 import specs
 import suite       # noqa: F401: its tests register themselves
@@ -82,6 +83,9 @@ def main():
 
         for name, problems in node(gate, provider, only):
             all.report(name, problems)
+
+        if only is None or only in "bedrock":
+            judge_bedrock.run(all.report)
 
     finally:
         gate.close()
