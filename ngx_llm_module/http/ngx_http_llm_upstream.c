@@ -392,6 +392,16 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 
     case sizeof("content-length") - 1:
 
+        if (ngx_http_llm_name_is("retry-after-ms")) {
+            n = ngx_atoi(value.data, value.len);
+
+            if (n >= 0) {
+                at->retry_after = ngx_min(n / 1000 + (n % 1000 != 0), 86400);
+            }
+
+            return NGX_OK;
+        }
+
         if (ngx_http_llm_name_is("content-length")) {
             length = ngx_atoof(value.data, value.len);
 
