@@ -20,6 +20,7 @@
 #include "ngx_llm_json.h"
 #include "ngx_llm_sse.h"
 #include "ngx_llm_eventstream.h"
+#include "ngx_llm_ndjson.h"
 #include "ngx_llm_chat.h"
 #include "ngx_llm_params.h"
 #include "ngx_llm_price.h"
@@ -69,6 +70,7 @@ typedef struct {
     ngx_pool_t               *scratch;      /* reset before each frame */
     ngx_llm_sse_t             sse;
     ngx_llm_eventstream_t     eventstream;
+    ngx_llm_ndjson_t          ndjson;
     ngx_llm_chat_t           *chat;         /* that is answered, or NULL */
     void                     *state;        /* dialect->reader_size, zeroed */
 
@@ -108,6 +110,7 @@ typedef struct {
 
 #define NGX_LLM_DIALECT_SSE          0x0001     /* server-sent events */
 #define NGX_LLM_DIALECT_EVENTSTREAM  0x0002     /* Amazon's */
+#define NGX_LLM_DIALECT_NDJSON       0x0004     /* lines of JSON */
 
 
 struct ngx_llm_dialect_s {

@@ -54,6 +54,7 @@ ngx_llm_reader_init(ngx_llm_reader_t *reader,
     ngx_llm_usage_init(&reader->usage);
     ngx_llm_sse_init(&reader->sse, pool, NGX_LLM_MAX_EVENT);
     ngx_llm_eventstream_init(&reader->eventstream, pool, NGX_LLM_MAX_EVENT);
+    ngx_llm_ndjson_init(&reader->ndjson, pool, NGX_LLM_MAX_EVENT);
 
     if (dialect->reader_size) {
 
@@ -78,6 +79,9 @@ ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
     if (reader->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM) {
         rc = ngx_llm_eventstream_next(&reader->eventstream, pos, last, frame);
 
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_NDJSON) {
+        rc = ngx_llm_ndjson_next(&reader->ndjson, pos, last, frame);
+
     } else {
         rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
     }
@@ -97,6 +101,9 @@ ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 
     if (reader->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM) {
         rc = ngx_llm_eventstream_last(&reader->eventstream);
+
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_NDJSON) {
+        rc = ngx_llm_ndjson_last(&reader->ndjson, frame);
 
     } else {
         rc = ngx_llm_sse_last(&reader->sse, frame);
