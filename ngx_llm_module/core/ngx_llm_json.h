@@ -92,6 +92,15 @@ ngx_uint_t ngx_llm_json_is(ngx_str_t *escaped, char *name);
  */
 ngx_int_t ngx_llm_json_int(ngx_llm_json_t *node, int64_t *n);
 
+/*
+ * a number in millionths, cut off behind; what is too large counts as a very
+ * large one.  NGX_DECLINED: the node is no number
+ */
+
+#define NGX_LLM_JSON_ONE  1000000
+
+ngx_int_t ngx_llm_json_decimal(ngx_llm_json_t *node, int64_t *value);
+
 /* a member as an integer >= 0, or "def" */
 int64_t ngx_llm_json_count(ngx_llm_json_t *node, char *name, int64_t def);
 

@@ -151,14 +151,6 @@ ngx_int_t ngx_llm_anthropic_write_body(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, const ngx_llm_anthropic_host_t *host,
     ngx_llm_out_t *out, ngx_llm_error_t *err);
 
-/*
- * A number in millionths, cut off behind; what is too large counts as a very
- * large one.  NGX_DECLINED: it is none.
- */
-#define NGX_LLM_ANTHROPIC_ONE  1000000
-
-ngx_int_t ngx_llm_anthropic_decimal(ngx_llm_json_t *node, int64_t *value);
-
 ngx_int_t ngx_llm_anthropic_read_response(ngx_str_t *text,
     ngx_llm_response_t *res, ngx_llm_error_t *err);
 ngx_int_t ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader,

@@ -392,18 +392,18 @@ ngx_llm_anthropic_write_sampling(ngx_llm_anthropic_request_t *ctx)
     set = 0;
 
     if (temperature != NULL
-        && ngx_llm_anthropic_decimal(temperature, &value) == NGX_OK)
+        && ngx_llm_json_decimal(temperature, &value) == NGX_OK)
     {
         if (fixed || ctx->thinks) {
 
-            if (value != NGX_LLM_ANTHROPIC_ONE
+            if (value != NGX_LLM_JSON_ONE
                 && ngx_llm_anthropic_drop(ctx, "temperature") != NGX_OK)
             {
                 return NGX_ERROR;
             }
 
-        } else if (value != NGX_LLM_ANTHROPIC_ONE || top_p == NULL || both) {
-            set = value != NGX_LLM_ANTHROPIC_ONE;
+        } else if (value != NGX_LLM_JSON_ONE || top_p == NULL || both) {
+            set = value != NGX_LLM_JSON_ONE;
 
             if (ngx_llm_anthropic_temperature(ctx, temperature)
                 && ngx_llm_anthropic_drop(ctx, "temperature") != NGX_OK)
@@ -413,12 +413,12 @@ ngx_llm_anthropic_write_sampling(ngx_llm_anthropic_request_t *ctx)
         }
     }
 
-    if (top_p != NULL && ngx_llm_anthropic_decimal(top_p, &value) == NGX_OK) {
+    if (top_p != NULL && ngx_llm_json_decimal(top_p, &value) == NGX_OK) {
 
         if (fixed || (set && !both)
-            || (ctx->thinks && value < NGX_LLM_ANTHROPIC_ONE / 100 * 95))
+            || (ctx->thinks && value < NGX_LLM_JSON_ONE / 100 * 95))
         {
-            if (value != NGX_LLM_ANTHROPIC_ONE
+            if (value != NGX_LLM_JSON_ONE
                 && ngx_llm_anthropic_drop(ctx, "top_p") != NGX_OK)
             {
                 return NGX_ERROR;
@@ -454,8 +454,8 @@ ngx_llm_anthropic_temperature(ngx_llm_anthropic_request_t *ctx,
 
     ngx_llm_out_lit(ctx->out, ",\"temperature\":");
 
-    if (ngx_llm_anthropic_decimal(node, &value) == NGX_OK
-        && value > NGX_LLM_ANTHROPIC_ONE)
+    if (ngx_llm_json_decimal(node, &value) == NGX_OK
+        && value > NGX_LLM_JSON_ONE)
     {
         ngx_llm_out_char(ctx->out, '1');
         return 1;
@@ -464,88 +464,6 @@ ngx_llm_anthropic_temperature(ngx_llm_anthropic_request_t *ctx,
     ngx_llm_out_str(ctx->out, &node->raw);
 
     return 0;
-}
-
-
-ngx_int_t
-ngx_llm_anthropic_decimal(ngx_llm_json_t *node, int64_t *value)
-{
-    u_char      ch, *last, *p;
-    int64_t     exp, n, point;
-    ngx_uint_t  fraction, minus, minus_exp;
-
-    if (node->type != NGX_LLM_JSON_NUMBER) {
-        return NGX_DECLINED;
-    }
-
-    p = node->raw.data;
-    last = p + node->raw.len;
-
-    n = 0;
-    point = 0;
-    minus = 0;
-    fraction = 0;
-
-    if (p < last && *p == '-') {
-        minus = 1;
-        p++;
-    }
-
-    for ( /* void */ ; p < last; p++) {
-        ch = *p;
-
-        if (ch == '.') {
-            fraction = 1;
-            continue;
-        }
-
-        if (ch < '0' || ch > '9') {
-            break;
-        }
-
-        if (n < 100000000000000000) {
-            n = n * 10 + (ch - '0');
-            point -= fraction;
-
-        } else {
-            point += !fraction;
-        }
-    }
-
-    exp = 0;
-    minus_exp = 0;
-
-    if (p < last) {
-
-        /* "e" */
-
-        p++;
-
-        if (p < last && (*p == '-' || *p == '+')) {
-            minus_exp = (*p == '-');
-            p++;
-        }
-
-        for ( /* void */ ; p < last; p++) {
-            if (exp < 100000000) {
-                exp = exp * 10 + (*p - '0');
-            }
-        }
-    }
-
-    point += 6 + (minus_exp ? -exp : exp);
-
-    for ( /* void */ ; n && point < 0; point++) {
-        n /= 10;
-    }
-
-    for ( /* void */ ; n && point > 0 && n < 100000000000000000; point--) {
-        n *= 10;
-    }
-
-    *value = minus ? -n : n;
-
-    return NGX_OK;
 }
 
 

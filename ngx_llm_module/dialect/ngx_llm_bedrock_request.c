@@ -361,7 +361,7 @@ ngx_llm_bedrock_write_sampling(ngx_llm_bedrock_request_t *ctx)
     }
 
     if (temperature != NULL
-        && ngx_llm_anthropic_decimal(temperature, &value) == NGX_OK)
+        && ngx_llm_json_decimal(temperature, &value) == NGX_OK)
     {
         if (fixed) {
 
@@ -392,7 +392,7 @@ ngx_llm_bedrock_write_sampling(ngx_llm_bedrock_request_t *ctx)
     }
 
     if (top_p == NULL
-        || ngx_llm_anthropic_decimal(top_p, &value) != NGX_OK)
+        || ngx_llm_json_decimal(top_p, &value) != NGX_OK)
     {
         return NGX_OK;
     }

@@ -181,6 +181,7 @@ test_dump_response(ngx_llm_out_t *out, ngx_llm_response_t *res)
             test_dump_word(out, "signature", &part->signature);
             test_dump_word(out, "data", &part->data);
             test_dump_word(out, "input", &part->input);
+            test_dump_word(out, "arguments", &part->arguments);
             ngx_llm_out_char(out, '\n');
         }
 
