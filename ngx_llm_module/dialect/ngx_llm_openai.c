@@ -205,6 +205,33 @@ ngx_llm_openai_finish(ngx_llm_json_t *node)
 }
 
 
+ngx_int_t
+ngx_llm_openai_broken(ngx_pool_t *pool, ngx_llm_json_t *choice,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t  rc;
+    ngx_str_t  word;
+
+    word = ngx_llm_json_str(choice, "finish_reason");
+
+    if (!ngx_llm_json_is(&word, "error")) {
+        return NGX_OK;
+    }
+
+    if (ngx_llm_openai_error_member(choice)) {
+        ngx_llm_openai_error_node(pool, 200, choice, err);
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_llm_error(pool, err, 502, "server_error", NULL, NULL,
+                       "provider ended its answer with an error");
+
+    err->fail = NGX_LLM_FAIL_SERVER_ERROR;
+
+    return rc;
+}
+
+
 ngx_str_t *
 ngx_llm_openai_finish_word(ngx_llm_chat_t *chat, ngx_llm_finish_e finish)
 {
@@ -248,9 +275,13 @@ ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
         return NGX_DECLINED;
     }
 
-    /* DeepSeek, Moonshot and Anthropic have their own names for the cache */
+    /* others have their own names for the cache */
 
     details = ngx_llm_json_get(node, "prompt_tokens_details");
+
+    if (details == NULL) {
+        details = ngx_llm_json_get(node, "prompt_token_details");
+    }
 
     usage->cached = ngx_llm_json_count(details, "cached_tokens", -1);
 
@@ -258,7 +289,8 @@ ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
         usage->cached = ngx_llm_json_count(node, "prompt_cache_hit_tokens",
                             ngx_llm_json_count(node, "cached_tokens",
                             ngx_llm_json_count(node, "cache_read_input_tokens",
-                                               -1)));
+                            ngx_llm_json_count(node, "num_cached_tokens",
+                                               -1))));
     }
 
     usage->cache_write = ngx_llm_json_count(details, "cache_write_tokens",

@@ -204,6 +204,13 @@ ngx_int_t ngx_llm_openai_scan(ngx_llm_openai_mark_t *mark, ngx_str_t *text,
 /* of a provider's word; a word that is not known is STOP */
 ngx_llm_finish_e ngx_llm_openai_finish(ngx_llm_json_t *node);
 
+/*
+ * A choice that ends with "error", as some servers say of an answer that they
+ * could not go on with: NGX_DECLINED with err filled; NGX_OK: it does not.
+ */
+ngx_int_t ngx_llm_openai_broken(ngx_pool_t *pool, ngx_llm_json_t *choice,
+    ngx_llm_error_t *err);
+
 /* the word for a client */
 ngx_str_t *ngx_llm_openai_finish_word(ngx_llm_chat_t *chat,
     ngx_llm_finish_e finish);

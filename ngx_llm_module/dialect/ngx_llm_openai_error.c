@@ -59,6 +59,7 @@ static const ngx_llm_openai_error_word_t  ngx_llm_openai_error_codes[] = {
     { "rate_limit_exceeded",          429, 0 },
     { "rate_limit_error",             429, 0 },
     { "slow_down",                    429, 0 },
+    { "rate_limited",                 429, 0 },
 
     { "server_is_overloaded",         503, 0 },
     { "service_unavailable_error",    503, 0 },
@@ -365,7 +366,8 @@ ngx_llm_openai_error_number(ngx_llm_json_t *error)
     ngx_uint_t       i;
     ngx_llm_json_t  *node;
 
-    static char  *names[] = { "code", "status", "status_code", NULL };
+    static char  *names[] = { "code", "status", "status_code",
+                              "raw_status_code", NULL };
 
     for (i = 0; names[i]; i++) {
 

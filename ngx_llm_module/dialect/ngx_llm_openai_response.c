@@ -37,6 +37,7 @@ ngx_int_t
 ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_error_t *err)
 {
+    ngx_int_t             rc;
     ngx_str_t             tier;
     ngx_uint_t            n;
     ngx_llm_json_t       *root, *choices, *node;
@@ -102,6 +103,11 @@ ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
 
         if (n++ == NGX_LLM_OPENAI_MAX_CHOICES) {
             break;
+        }
+
+        rc = ngx_llm_openai_broken(res->pool, node, err);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         switch (ngx_llm_openai_read_choice(res, node)) {

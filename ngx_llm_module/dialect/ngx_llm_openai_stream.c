@@ -310,8 +310,10 @@ ngx_llm_openai_read_choice(ngx_llm_reader_t *reader, ngx_llm_json_t *node,
     ngx_uint_t n)
 {
     int64_t                   index;
+    ngx_int_t                 rc;
     ngx_str_t                 text;
     ngx_llm_json_t           *delta;
+    ngx_llm_error_t           err;
     ngx_llm_finish_e          finish;
     ngx_llm_openai_choice_t  *choice;
 
@@ -367,6 +369,13 @@ ngx_llm_openai_read_choice(ngx_llm_reader_t *reader, ngx_llm_json_t *node,
         {
             return NGX_ERROR;
         }
+    }
+
+    rc = ngx_llm_openai_broken(reader->scratch, node, &err);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? ngx_llm_openai_fail(reader, &err)
+                                    : NGX_ERROR;
     }
 
     finish = ngx_llm_openai_finish(ngx_llm_json_get(node, "finish_reason"));
