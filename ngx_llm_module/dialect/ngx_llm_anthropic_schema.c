@@ -12,7 +12,7 @@ typedef enum {
     NGX_LLM_ANTHROPIC_STRIP,
     NGX_LLM_ANTHROPIC_SCHEMA,       /* one, or an array of them */
     NGX_LLM_ANTHROPIC_SCHEMAS,      /* by names of the author's choice */
-    NGX_LLM_ANTHROPIC_ONE_OF,
+    NGX_LLM_JSON_ONE_OF,
     NGX_LLM_ANTHROPIC_MIN_ITEMS,
     NGX_LLM_ANTHROPIC_ADDITIONAL
 } ngx_llm_anthropic_keyword_e;
@@ -38,7 +38,7 @@ static ngx_uint_t ngx_llm_anthropic_key_is(ngx_llm_json_t *node, char *name);
 static ngx_llm_anthropic_keyword_t  ngx_llm_anthropic_keywords[] = {
     { "additionalProperties", NGX_LLM_ANTHROPIC_ADDITIONAL },
     { "minItems", NGX_LLM_ANTHROPIC_MIN_ITEMS },
-    { "oneOf", NGX_LLM_ANTHROPIC_ONE_OF },
+    { "oneOf", NGX_LLM_JSON_ONE_OF },
 
     { "allOf", NGX_LLM_ANTHROPIC_SCHEMA },
     { "anyOf", NGX_LLM_ANTHROPIC_SCHEMA },
@@ -180,7 +180,7 @@ ngx_llm_anthropic_write_schema(ngx_llm_json_t *node, ngx_uint_t *stripped,
 
         switch (ngx_llm_anthropic_keyword(&m->key)) {
 
-        case NGX_LLM_ANTHROPIC_ONE_OF:
+        case NGX_LLM_JSON_ONE_OF:
             ngx_llm_out_lit(out, "\"anyOf\":");
             ngx_llm_anthropic_write_value(m, stripped, out);
             break;

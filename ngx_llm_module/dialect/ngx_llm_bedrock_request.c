@@ -365,7 +365,7 @@ ngx_llm_bedrock_write_sampling(ngx_llm_bedrock_request_t *ctx)
     {
         if (fixed) {
 
-            if (value != NGX_LLM_ANTHROPIC_ONE
+            if (value != NGX_LLM_JSON_ONE
                 && ngx_llm_bedrock_drop(ctx, "temperature") != NGX_OK)
             {
                 return NGX_ERROR;
@@ -374,7 +374,7 @@ ngx_llm_bedrock_write_sampling(ngx_llm_bedrock_request_t *ctx)
         } else {
             ngx_llm_bedrock_member(ctx, "inferenceConfig", "temperature");
 
-            if (value > NGX_LLM_ANTHROPIC_ONE) {
+            if (value > NGX_LLM_JSON_ONE) {
                 ngx_llm_out_char(ctx->out, '1');
 
                 if (ngx_llm_bedrock_drop(ctx, "temperature") != NGX_OK) {
@@ -398,7 +398,7 @@ ngx_llm_bedrock_write_sampling(ngx_llm_bedrock_request_t *ctx)
     }
 
     if (fixed) {
-        return (value == NGX_LLM_ANTHROPIC_ONE)
+        return (value == NGX_LLM_JSON_ONE)
                ? NGX_OK : ngx_llm_bedrock_drop(ctx, "top_p");
     }
 

@@ -207,6 +207,7 @@ extern const ngx_llm_dialect_t   ngx_llm_openai;
 extern const ngx_llm_dialect_t   ngx_llm_anthropic;
 extern const ngx_llm_dialect_t   ngx_llm_gemini;
 extern const ngx_llm_dialect_t   ngx_llm_bedrock;
+extern const ngx_llm_dialect_t   ngx_llm_cohere;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];
