@@ -208,6 +208,7 @@ extern const ngx_llm_dialect_t   ngx_llm_anthropic;
 extern const ngx_llm_dialect_t   ngx_llm_gemini;
 extern const ngx_llm_dialect_t   ngx_llm_bedrock;
 extern const ngx_llm_dialect_t   ngx_llm_cohere;
+extern const ngx_llm_dialect_t   ngx_llm_mistral;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];

@@ -17,6 +17,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_gemini,
     &ngx_llm_bedrock,
     &ngx_llm_cohere,
+    &ngx_llm_mistral,
     NULL
 };
 
