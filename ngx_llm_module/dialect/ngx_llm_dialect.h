@@ -209,6 +209,7 @@ extern const ngx_llm_dialect_t   ngx_llm_gemini;
 extern const ngx_llm_dialect_t   ngx_llm_bedrock;
 extern const ngx_llm_dialect_t   ngx_llm_cohere;
 extern const ngx_llm_dialect_t   ngx_llm_mistral;
+extern const ngx_llm_dialect_t   ngx_llm_ollama;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];

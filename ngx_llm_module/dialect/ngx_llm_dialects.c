@@ -18,6 +18,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_bedrock,
     &ngx_llm_cohere,
     &ngx_llm_mistral,
+    &ngx_llm_ollama,
     NULL
 };
 

@@ -16,6 +16,7 @@ package Provider;
 #     claude TEXT
 #
 #     sse [close|1.0]            head of a stream, chunked or without framing
+#     ndjson [close|1.0]         the same, of lines of JSON
 #     role, text WORDS, finish WHY, usage IN OUT, done
 #                                chunks of OpenAI's stream
 #     c-start, c-text WORDS, c-stop
@@ -513,7 +514,7 @@ sub command {
     } elsif ($command eq 'claude') {
         $self->body('application/json', claude($rest));
 
-    } elsif ($command eq 'sse') {
+    } elsif ($command eq 'sse' || $command eq 'ndjson') {
         my $version = $rest eq '1.0' ? '1.0' : '1.1';
 
         $self->{chunked} = ($rest eq '');
@@ -522,7 +523,9 @@ sub command {
             push @{$self->{header}}, 'Connection: close';
         }
 
-        $self->put($self->head('text/event-stream', undef, $version));
+        $self->put($self->head($command eq 'sse' ? 'text/event-stream'
+                                                 : 'application/x-ndjson',
+                               undef, $version));
 
     } elsif ($command eq 'chunked') {
         $self->{chunked} = 1;
