@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import cases
+import fixtures     # noqa: F401: its tests register themselves
 import gateway
 import harness
 import judge_bedrock
