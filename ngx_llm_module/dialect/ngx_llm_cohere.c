@@ -37,7 +37,11 @@ const ngx_llm_dialect_t  ngx_llm_cohere = {
     ngx_llm_cohere_read_response,
     ngx_llm_cohere_read_frame,
     ngx_llm_cohere_read_end,
-    ngx_llm_cohere_read_error
+    ngx_llm_cohere_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 

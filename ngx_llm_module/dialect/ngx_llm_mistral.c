@@ -33,7 +33,11 @@ const ngx_llm_dialect_t  ngx_llm_mistral = {
     ngx_llm_mistral_read_response,
     ngx_llm_mistral_read_frame,
     ngx_llm_mistral_read_end,
-    ngx_llm_mistral_read_error
+    ngx_llm_mistral_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 

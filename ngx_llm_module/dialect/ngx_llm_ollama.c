@@ -37,7 +37,11 @@ const ngx_llm_dialect_t  ngx_llm_ollama = {
     ngx_llm_ollama_read_response,
     ngx_llm_ollama_read_frame,
     ngx_llm_ollama_read_end,
-    ngx_llm_ollama_read_error
+    ngx_llm_ollama_read_error,
+
+    NULL,
+    ngx_null_string,
+    NULL
 };
 
 
