@@ -27,7 +27,7 @@ $SIG{__WARN__} = sub {
 # a mock counts the requests of a worker: no block runs twice
 
 repeat_each(1);
-plan tests => 249;
+plan tests => 260;
 
 no_long_string();
 no_shuffle();
@@ -651,3 +651,26 @@ invalid value in "status=600"
 --- must_die
 --- error_log
 "llm_mock" directive is duplicate
+
+
+
+=== TEST 49: a count of tokens
+--- config
+    location /v1/ { llm_mock anthropic prompt_tokens=42 model=fix "text=all the same"; }
+--- request
+POST /v1/messages/count_tokens
+{"model":"c","messages":[{"role":"user","content":"hi"}]}
+--- response_headers
+Content-Type: application/json
+--- response_body: {"input_tokens":42}
+
+
+
+=== TEST 50: a count of what is no chat
+--- config
+    location /v1/ { llm_mock anthropic model=fix "text=all the same"; }
+--- request
+POST /v1/messages/count_tokens
+{"model":"c"}
+--- error_code: 400
+--- response_body_like: "messages: is required"

@@ -195,6 +195,9 @@ typedef struct {
 
     unsigned                  stream:1;
     unsigned                  include_usage:1;
+    unsigned                  count:1;      /* of its tokens is all that is
+                                               asked for; set before it is
+                                               read */
     unsigned                  has_tools:1;
     unsigned                  has_images:1;
     unsigned                  legacy_functions:1;  /* functions, not tools */
@@ -296,6 +299,8 @@ typedef struct {
     ngx_str_t                 service_tier; /* OpenAI's word */
     ngx_array_t               choices;      /* ngx_llm_choice_t */
     ngx_llm_usage_t           usage;
+    unsigned                  count:1;      /* a prompt's tokens are the whole
+                                               answer; set before it is read */
 } ngx_llm_response_t;
 
 

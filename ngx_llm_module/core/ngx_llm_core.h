@@ -162,6 +162,7 @@ typedef struct {
     ngx_str_t    param;         /* plain; absent: null */
     ngx_str_t    message;       /* escaped */
     ngx_int_t    retry_after;   /* seconds, -1 is unknown */
+    ngx_str_t    request_id;    /* plain; of the client's request */
     ngx_str_t    raw;           /* the body as it came, if it has the shape
                                    that clients of its dialect know */
 } ngx_llm_error_t;

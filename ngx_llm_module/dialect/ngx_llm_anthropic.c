@@ -31,7 +31,8 @@ static ngx_uint_t ngx_llm_anthropic_space(uint32_t c);
 
 const ngx_llm_dialect_t  ngx_llm_anthropic = {
     ngx_string("anthropic"),
-    NGX_LLM_DIALECT_SSE,
+    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_BETAS|NGX_LLM_DIALECT_COUNTS
+    |NGX_LLM_DIALECT_529|NGX_LLM_DIALECT_ID,
     sizeof(ngx_llm_anthropic_reader_t),
     NGX_LLM_ANTHROPIC_WRITER_SIZE,
     ngx_null_string,
@@ -92,6 +93,10 @@ ngx_llm_anthropic_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     ngx_llm_out_lit(out, "/messages");
+
+    if (chat->count) {
+        ngx_llm_out_lit(out, "/count_tokens");
+    }
 }
 
 
@@ -110,10 +115,14 @@ ngx_llm_anthropic_write_headers(ngx_llm_chat_t *chat,
         ngx_llm_out_lit(out, "Accept: application/json" CRLF);
     }
 
-    ngx_str_set(&version, NGX_LLM_ANTHROPIC_VERSION);
-
     if (target->api_version.len) {
         version = target->api_version;
+
+    } else if (target->version.len) {
+        version = target->version;
+
+    } else {
+        ngx_str_set(&version, NGX_LLM_ANTHROPIC_VERSION);
     }
 
     ngx_llm_out_header(out, "anthropic-version", &version);

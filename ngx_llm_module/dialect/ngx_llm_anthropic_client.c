@@ -183,7 +183,10 @@ ngx_llm_anthropic_read_request(ngx_llm_chat_t *chat, ngx_llm_error_t *err)
 
         if (node == NULL) {
 
-            if (member->required) {
+            if (member->required
+                && !(chat->count
+                     && member->handler == ngx_llm_anthropic_read_max_tokens))
+            {
                 return ngx_llm_anthropic_refuse(&rd, &at, NULL, "is required");
             }
 
@@ -344,6 +347,12 @@ ngx_llm_anthropic_read_stream(ngx_llm_anthropic_read_t *rd,
 
     if (node->type != NGX_LLM_JSON_TRUE) {
         return ngx_llm_anthropic_refuse(rd, at, NULL, "must be true or false");
+    }
+
+    /* a count does not come in parts */
+
+    if (rd->chat->count) {
+        return NGX_OK;
     }
 
     rd->chat->stream = 1;

@@ -40,7 +40,16 @@ ngx_llm_anthropic_write_error(ngx_llm_error_t *err, ngx_llm_out_t *out)
 {
     ngx_llm_out_lit(out, "{\"type\":\"error\",\"error\":");
     ngx_llm_anthropic_error_body(err, out);
-    ngx_llm_out_lit(out, ",\"request_id\":null}");
+    ngx_llm_out_lit(out, ",\"request_id\":");
+
+    if (err->request_id.len) {
+        ngx_llm_out_json_string(out, &err->request_id);
+
+    } else {
+        ngx_llm_out_lit(out, "null");
+    }
+
+    ngx_llm_out_char(out, '}');
 }
 
 
@@ -50,6 +59,12 @@ ngx_llm_anthropic_write_stream_error(ngx_llm_error_t *err, ngx_llm_out_t *out)
     ngx_llm_out_lit(out, "event: error\n"
                          "data: {\"type\":\"error\",\"error\":");
     ngx_llm_anthropic_error_body(err, out);
+
+    if (err->request_id.len) {
+        ngx_llm_out_lit(out, ",\"request_id\":");
+        ngx_llm_out_json_string(out, &err->request_id);
+    }
+
     ngx_llm_out_lit(out, "}\n\n");
 }
 

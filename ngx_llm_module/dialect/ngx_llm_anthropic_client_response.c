@@ -33,6 +33,13 @@ ngx_llm_anthropic_write_response(ngx_llm_writer_t *w, ngx_llm_response_t *res,
     ngx_llm_part_t    *part;
     ngx_llm_choice_t  *choice, none;
 
+    if (res->count) {
+        ngx_llm_out_lit(out, "{\"input_tokens\":");
+        ngx_llm_out_int(out, ngx_max(res->usage.prompt, 0));
+        ngx_llm_out_char(out, '}');
+        return;
+    }
+
     if (res->choices.nelts) {
         choice = res->choices.elts;
 

@@ -165,7 +165,7 @@ ngx_llm_anthropic_write_event(ngx_llm_writer_t *w, ngx_llm_event_t *ev,
 
     case NGX_LLM_EVENT_PING:
 
-        if (!s->started) {
+        if (!w->started) {
 
             /* no event may come before message_start, a comment may */
 

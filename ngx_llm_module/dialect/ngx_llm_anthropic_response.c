@@ -13,6 +13,8 @@
 #define NGX_LLM_ANTHROPIC_MAX_COUNT  ((int64_t) 1 << 60)
 
 
+static ngx_int_t ngx_llm_anthropic_read_count_tokens(ngx_llm_json_t *root,
+    ngx_llm_response_t *res, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
     ngx_llm_choice_t *choice, ngx_llm_json_t *content);
 static ngx_int_t ngx_llm_anthropic_read_block(ngx_llm_response_t *res,
@@ -51,6 +53,10 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
         if (rc != NGX_DECLINED) {
             return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
         }
+    }
+
+    if (res->count) {
+        return ngx_llm_anthropic_read_count_tokens(root, res, err);
     }
 
     content = ngx_llm_json_get(root, "content");
@@ -123,6 +129,27 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_anthropic_read_tier(usage, res);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_anthropic_read_count_tokens(ngx_llm_json_t *root,
+    ngx_llm_response_t *res, ngx_llm_error_t *err)
+{
+    ngx_int_t  rc;
+
+    res->usage.prompt = ngx_llm_json_count(root, "input_tokens", -1);
+
+    if (res->usage.prompt >= 0) {
+        return NGX_OK;
+    }
+
+    rc = ngx_llm_error(res->pool, err, 502, "server_error",
+                       "invalid_response", NULL,
+                       "provider sent an answer that is no count of tokens");
+    err->fail = NGX_LLM_FAIL_INVALID;
+
+    return rc;
 }
 
 

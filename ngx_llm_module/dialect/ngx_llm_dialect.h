@@ -39,7 +39,9 @@ typedef struct {
     ngx_str_t                 key;          /* empty: none */
     ngx_str_t                 api_version;
     ngx_str_t                 region;       /* empty: not said */
-    ngx_str_t                 beta;         /* anthropic-beta of the client */
+    ngx_str_t                 version;      /* of a client of the same
+                                               dialect: anthropic-version, */
+    ngx_str_t                 beta;         /* anthropic-beta */
     int64_t                   max_tokens;   /* default where one is needed */
     uint64_t                  drop;         /* may be dropped: bits */
     uint64_t                  lacks;        /* never sent: bits */
@@ -111,6 +113,15 @@ typedef struct {
 #define NGX_LLM_DIALECT_SSE          0x0001     /* server-sent events */
 #define NGX_LLM_DIALECT_EVENTSTREAM  0x0002     /* Amazon's */
 #define NGX_LLM_DIALECT_NDJSON       0x0004     /* lines of JSON */
+
+#define NGX_LLM_DIALECT_BETAS        0x0010     /* headers of a client name the
+                                                   version and betas it speaks */
+#define NGX_LLM_DIALECT_COUNTS       0x0020     /* its providers count tokens */
+#define NGX_LLM_DIALECT_529          0x0040     /* its clients know overload as
+                                                   529, not 503 */
+#define NGX_LLM_DIALECT_ID           0x0080     /* ... and look for the
+                                                   request's id in
+                                                   "request-id" */
 
 
 struct ngx_llm_dialect_s {

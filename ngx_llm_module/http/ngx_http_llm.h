@@ -591,6 +591,7 @@ typedef struct {
 
 typedef enum {
     NGX_HTTP_LLM_CHAT = 0,
+    NGX_HTTP_LLM_COUNT,                         /* of a chat's tokens */
     NGX_HTTP_LLM_MODELS,
     NGX_HTTP_LLM_MODEL
 } ngx_http_llm_endpoint_e;
@@ -875,7 +876,11 @@ ngx_int_t ngx_http_llm_error_init(ngx_conf_t *cf);    /* the filters */
 /* the dialect in which errors of this location are written */
 const ngx_llm_dialect_t *ngx_http_llm_error_dialect(ngx_http_request_t *r);
 
-/* x-llm-*, x-request-id ... of an answer or error; NGX_OK or NGX_ERROR */
+/* x-request-id, x-llm-model; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_llm_add_first_headers(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
+/* these and x-llm-* of an answer or error; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_llm_add_headers(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 ngx_int_t ngx_http_llm_add_header(ngx_http_request_t *r, char *name,

@@ -316,6 +316,7 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     }
 
     res.chat = &ctx->chat;
+    res.count = ctx->chat.count;
 
     rc = at->provider->dialect->read_response(&text, &res, &at->err);
 
@@ -337,9 +338,13 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
         return NGX_DECLINED;
     }
 
-    ngx_http_llm_cost_tell(at, &res.usage);
+    /* what was counted was not used */
 
-    ctx->usage = res.usage;
+    if (!res.count) {
+        ngx_http_llm_cost_tell(at, &res.usage);
+
+        ctx->usage = res.usage;
+    }
 
     choice = res.choices.elts;
 
@@ -528,6 +533,7 @@ ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at, ngx_llm_error_t *err)
 
         /* the frame itself may be anything, in a splice too */
 
+        at->err.request_id = ctx->id;
         ctx->dialect->write_stream_error(&at->err, &ctx->out);
         ctx->done = 1;
 
@@ -650,6 +656,7 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
                          : "the provider broke off its answer");
 
     ctx->error_code = err.code;
+    err.request_id = ctx->id;
     ctx->dialect->write_stream_error(&err, &ctx->out);
 
     ngx_http_llm_health_failure(at->deployment, at->fail, -1);

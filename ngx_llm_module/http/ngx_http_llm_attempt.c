@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_endpoint.h"
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_sign.h"
 #include "ngx_llm_request.h"
@@ -24,7 +25,7 @@
      |NGX_LLM_FAIL_NO_MODEL)
 
 
-static void ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     size_t length, ngx_array_t *slices, ngx_str_t *head);
@@ -91,7 +92,9 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    ngx_http_llm_attempt_target(at);
+    if (ngx_http_llm_attempt_target(at) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ctx->upstream_model = at->target.model;
 
@@ -168,11 +171,12 @@ ngx_http_llm_attempt_clock(ngx_msec_t model, ngx_msec_t provider,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
 {
-    ngx_str_t                *key;
+    ngx_str_t                *key, *value;
     ngx_llm_target_t         *target;
+    ngx_http_request_t       *r;
     ngx_http_llm_provider_t  *provider;
 
     target = &at->target;
@@ -194,6 +198,22 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
         target->key = key[provider->next_key % provider->keys.nelts];
         provider->next_key++;
     }
+
+    if (!at->splice || !(provider->dialect->flags & NGX_LLM_DIALECT_BETAS)) {
+        return NGX_OK;
+    }
+
+    /* what the client's body is written for goes with it */
+
+    r = at->request;
+
+    value = ngx_http_llm_request_header(r, "anthropic-version");
+
+    if (value) {
+        target->version = *value;
+    }
+
+    return ngx_http_llm_request_list(r, "anthropic-beta", &target->beta);
 }
 
 

@@ -11,6 +11,21 @@
 #include "ngx_http_llm_endpoint.h"
 
 
+/* header lines of a name, one after the other */
+
+typedef struct {
+    char             *name;
+    size_t            len;
+    ngx_list_part_t  *part;
+    ngx_uint_t        next;
+} ngx_http_llm_lines_t;
+
+
+static void ngx_http_llm_lines_init(ngx_http_request_t *r, char *name,
+    ngx_http_llm_lines_t *lines);
+static ngx_str_t *ngx_http_llm_lines_next(ngx_http_llm_lines_t *lines);
+
+
 static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
 
     { ngx_string("/chat/completions"),
@@ -24,6 +39,13 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       NGX_HTTP_POST,
       ngx_string("POST"),
       NGX_HTTP_LLM_CHAT,
+      &ngx_llm_anthropic,
+      0 },
+
+    { ngx_string("/messages/count_tokens"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_COUNT,
       &ngx_llm_anthropic,
       0 },
 
@@ -117,32 +139,116 @@ ngx_http_llm_client_dialect(ngx_http_request_t *r, ngx_http_llm_path_t *path)
 ngx_str_t *
 ngx_http_llm_request_header(ngx_http_request_t *r, char *name)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
+    ngx_http_llm_lines_t  lines;
+
+    ngx_http_llm_lines_init(r, name, &lines);
+
+    return ngx_http_llm_lines_next(&lines);
+}
+
+
+ngx_int_t
+ngx_http_llm_request_list(ngx_http_request_t *r, char *name, ngx_str_t *list)
+{
+    size_t                 len;
+    u_char                *p;
+    ngx_str_t             *value, *first;
+    ngx_uint_t             n;
+    ngx_http_llm_lines_t   lines;
+
+    ngx_str_null(list);
+
+    n = 0;
+    len = 0;
+    first = NULL;
+
+    ngx_http_llm_lines_init(r, name, &lines);
+
+    for ( ;; ) {
+        value = ngx_http_llm_lines_next(&lines);
+
+        if (value == NULL) {
+            break;
+        }
+
+        first = value;
+        len += value->len + sizeof(", ") - 1;
+        n++;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    if (n == 1) {
+        *list = *first;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    list->data = p;
+
+    ngx_http_llm_lines_init(r, name, &lines);
+
+    for ( ;; ) {
+        value = ngx_http_llm_lines_next(&lines);
+
+        if (value == NULL) {
+            break;
+        }
+
+        if (p != list->data) {
+            *p++ = ',';
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, value->data, value->len);
+    }
+
+    list->len = p - list->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_lines_init(ngx_http_request_t *r, char *name,
+    ngx_http_llm_lines_t *lines)
+{
+    lines->name = name;
+    lines->len = ngx_strlen(name);
+    lines->part = &r->headers_in.headers.part;
+    lines->next = 0;
+}
+
+
+static ngx_str_t *
+ngx_http_llm_lines_next(ngx_http_llm_lines_t *lines)
+{
     ngx_table_elt_t  *h;
 
-    len = ngx_strlen(name);
+    for ( ;; ) {
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
+        if (lines->next >= lines->part->nelts) {
+            if (lines->part->next == NULL) {
                 return NULL;
             }
 
-            part = part->next;
-            h = part->elts;
-            i = 0;
+            lines->part = lines->part->next;
+            lines->next = 0;
         }
 
-        if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+        h = lines->part->elts;
+        h += lines->next++;
+
+        if (h->key.len == lines->len
+            && ngx_strncmp(h->lowcase_key, lines->name, lines->len) == 0)
         {
-            return &h[i].value;
+            return &h->value;
         }
     }
 }

@@ -43,5 +43,29 @@ const ngx_llm_dialect_t *ngx_http_llm_client_dialect(ngx_http_request_t *r,
 /* the first header line of that name (in lower case), or NULL */
 ngx_str_t *ngx_http_llm_request_header(ngx_http_request_t *r, char *name);
 
+/*
+ * All header lines of that name as one list; absent if there is none.  NGX_OK
+ * or NGX_ERROR.
+ */
+ngx_int_t ngx_http_llm_request_list(ngx_http_request_t *r, char *name,
+    ngx_str_t *list);
+
+
+/* answers without a provider */
+
+/* 200 with that JSON; returns what ngx_http_finalize_request() takes */
+ngx_int_t ngx_http_llm_send_json(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_out_t *text);
+
+
+/* counting tokens: ngx_http_llm_count.c */
+
+/*
+ * When the route is known.  NGX_DECLINED: a provider counts, the request goes
+ * on as any other, to no deployment that cannot; else it was answered with an
+ * estimate, and what ngx_http_finalize_request() takes is returned.
+ */
+ngx_int_t ngx_http_llm_count(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_LLM_ENDPOINT_H_INCLUDED_ */

@@ -146,6 +146,14 @@ ngx_http_llm_set_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     dialect = ctx->dialect ? ctx->dialect : ngx_http_llm_error_dialect(r);
 
+    if (err->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && (dialect->flags & NGX_LLM_DIALECT_529))
+    {
+        err->status = 529;
+    }
+
+    err->request_id = ctx->id;
+
     if (ngx_http_llm_error_body(r, dialect, err, body) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -308,11 +316,12 @@ ngx_http_llm_error_dialect(ngx_http_request_t *r)
 }
 
 
+/* those that are known before an attempt is */
+
 ngx_int_t
-ngx_http_llm_add_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+ngx_http_llm_add_first_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    u_char     *p;
-    ngx_str_t  *name, value;
+    ngx_str_t  *name;
 
     if (ctx->id.len
         && ngx_http_llm_add_header(r, "x-request-id", &ctx->id) != NGX_OK)
@@ -320,14 +329,35 @@ ngx_http_llm_add_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->routed) {
-        name = ctx->stage.name.len ? &ctx->stage.name : &ctx->model;
+    if (ctx->id.len && ctx->dialect
+        && (ctx->dialect->flags & NGX_LLM_DIALECT_ID)
+        && ngx_http_llm_add_header(r, "request-id", &ctx->id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        if (name->len
-            && ngx_http_llm_add_header(r, "x-llm-model", name) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (!ctx->routed) {
+        return NGX_OK;
+    }
+
+    name = ctx->stage.name.len ? &ctx->stage.name : &ctx->model;
+
+    if (name->len == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_llm_add_header(r, "x-llm-model", name);
+}
+
+
+ngx_int_t
+ngx_http_llm_add_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    if (ngx_http_llm_add_first_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ctx->attempts) {
@@ -569,6 +599,8 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
     }
 
     dialect = ctx->dialect ? ctx->dialect : ngx_http_llm_error_dialect(r);
+
+    err.request_id = ctx->id;
 
     if (ngx_http_llm_error_body(r, dialect, &err, &ctx->page) != NGX_OK
         || ngx_http_llm_error_headers(r, ctx, &err) != NGX_OK)

@@ -83,14 +83,16 @@ ngx_http_llm_handler(ngx_http_request_t *r)
 
     ctx->auth_done = 1;
 
-    if (ctx->endpoint != NGX_HTTP_LLM_CHAT) {
-        rc = ngx_http_discard_request_body(r);
+    switch (ctx->endpoint) {
 
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    case NGX_HTTP_LLM_MODELS:
+        return ngx_http_llm_models_handler(r, ctx, NULL);
 
-        return ngx_http_llm_models_handler(r, ctx, path->rest ? &rest : NULL);
+    case NGX_HTTP_LLM_MODEL:
+        return ngx_http_llm_models_handler(r, ctx, &rest);
+
+    default: /* NGX_HTTP_LLM_CHAT, NGX_HTTP_LLM_COUNT */
+        break;
     }
 
     rc = ngx_http_llm_check_type(r, &err);
@@ -325,6 +327,8 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     ngx_llm_chat_init(&ctx->chat, r->pool, &ctx->body);
 
+    ctx->chat.count = (ctx->endpoint == NGX_HTTP_LLM_COUNT);
+
     rc = ctx->dialect->read_request(&ctx->chat, &err);
 
     if (rc != NGX_OK) {
@@ -341,6 +345,14 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     }
 
     ctx->routed = 1;
+
+    if (ctx->chat.count) {
+        rc = ngx_http_llm_count(r, ctx);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
 
     if (ngx_http_llm_route_next(r, ctx, 0) == NULL) {
         ngx_http_llm_final_error(ctx, &err);

@@ -36,14 +36,18 @@ typedef struct {
 } ngx_http_llm_mock_ctx_t;
 
 
+static ngx_uint_t ngx_http_llm_mock_path(ngx_http_request_t *r, char *end);
 static ngx_int_t ngx_http_llm_mock_refuse(ngx_http_request_t *r,
     ngx_http_llm_mock_t *mock, ngx_llm_error_t *err);
 static void ngx_http_llm_mock_body_handler(ngx_http_request_t *r);
 static ngx_http_llm_mock_answer_t *ngx_http_llm_mock_answer(
-    ngx_http_llm_mock_t *mock, ngx_str_t *body, ngx_uint_t fails);
+    ngx_http_llm_mock_t *mock, ngx_str_t *body, ngx_uint_t count,
+    ngx_uint_t fails);
 static void ngx_http_llm_mock_process(ngx_http_request_t *r,
     ngx_http_llm_mock_t *mock, ngx_str_t *body,
     ngx_http_llm_mock_answer_t *answer, ngx_uint_t fails);
+static ngx_uint_t ngx_http_llm_mock_counts(ngx_http_request_t *r,
+    ngx_http_llm_mock_t *mock);
 static ngx_uint_t ngx_http_llm_mock_fails(ngx_http_llm_mock_t *mock);
 static ngx_uint_t ngx_http_llm_mock_scan(ngx_str_t *body);
 static u_char *ngx_http_llm_mock_scan_string(u_char *p, u_char *last);
@@ -73,7 +77,6 @@ static ngx_int_t ngx_http_llm_mock_send_answer(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_llm_mock_handler(ngx_http_request_t *r)
 {
-    size_t                    len;
     ngx_int_t                 rc;
     ngx_llm_error_t           err;
     ngx_http_llm_mock_t      *mock;
@@ -85,12 +88,7 @@ ngx_http_llm_mock_handler(ngx_http_request_t *r)
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
 
-        len = sizeof("/models") - 1;
-
-        if (r->uri.len >= len
-            && ngx_strncmp(r->uri.data + r->uri.len - len, "/models", len)
-               == 0)
-        {
+        if (ngx_http_llm_mock_path(r, "/models")) {
             rc = ngx_http_discard_request_body(r);
 
             if (rc != NGX_OK) {
@@ -120,6 +118,20 @@ ngx_http_llm_mock_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/* does the path end so? */
+
+static ngx_uint_t
+ngx_http_llm_mock_path(ngx_http_request_t *r, char *end)
+{
+    size_t  len;
+
+    len = ngx_strlen(end);
+
+    return r->uri.len >= len
+           && ngx_strncmp(r->uri.data + r->uri.len - len, end, len) == 0;
 }
 
 
@@ -161,7 +173,7 @@ ngx_http_llm_mock_body_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
     ngx_str_t                    body;
-    ngx_uint_t                   fails;
+    ngx_uint_t                   count, fails;
     ngx_http_llm_mock_t         *mock;
     ngx_http_llm_loc_conf_t     *llcf;
     ngx_http_llm_mock_answer_t  *answer;
@@ -175,8 +187,9 @@ ngx_http_llm_mock_body_handler(ngx_http_request_t *r)
         return;
     }
 
+    count = ngx_http_llm_mock_counts(r, mock);
     fails = ngx_http_llm_mock_fails(mock);
-    answer = ngx_http_llm_mock_answer(mock, &body, fails);
+    answer = ngx_http_llm_mock_answer(mock, &body, count, fails);
 
     if (answer
         && mock->delay == 0
@@ -196,7 +209,7 @@ ngx_http_llm_mock_body_handler(ngx_http_request_t *r)
 
 static ngx_http_llm_mock_answer_t *
 ngx_http_llm_mock_answer(ngx_http_llm_mock_t *mock, ngx_str_t *body,
-    ngx_uint_t fails)
+    ngx_uint_t count, ngx_uint_t fails)
 {
     ngx_uint_t  found;
 
@@ -208,7 +221,7 @@ ngx_http_llm_mock_answer(ngx_http_llm_mock_t *mock, ngx_str_t *body,
         return &mock->garbage;
     }
 
-    if (!mock->constant) {
+    if (!mock->constant || count) {
         return NULL;
     }
 
@@ -277,6 +290,16 @@ ngx_http_llm_mock_process(ngx_http_request_t *r, ngx_http_llm_mock_t *mock,
     }
 
     ngx_http_llm_mock_begin(r, m);
+}
+
+
+/* are tokens to be counted? */
+
+static ngx_uint_t
+ngx_http_llm_mock_counts(ngx_http_request_t *r, ngx_http_llm_mock_t *mock)
+{
+    return (mock->dialect->flags & NGX_LLM_DIALECT_COUNTS)
+           && ngx_http_llm_mock_path(r, "/count_tokens");
 }
 
 
@@ -456,6 +479,8 @@ ngx_http_llm_mock_read(ngx_http_request_t *r, ngx_http_llm_mock_ctx_t *m,
     chat = &m->base.chat;
 
     ngx_llm_chat_init(chat, r->pool, body);
+
+    chat->count = ngx_http_llm_mock_counts(r, mock);
 
     rc = mock->dialect->read_request(chat, err);
 

@@ -22,6 +22,7 @@ typedef struct {
     ngx_str_t                    text;          /* escaped */
     ngx_str_t                    tool;          /* escaped; empty: none */
     ngx_llm_finish_e             finish;
+    unsigned                     count:1;       /* of tokens, no message */
     unsigned                     failed:1;
 } ngx_http_llm_mock_compose_t;
 
@@ -71,6 +72,7 @@ ngx_http_llm_mock_compose(ngx_pool_t *pool, ngx_http_llm_mock_t *mock,
     c.pool = pool;
     c.text = *text;
     c.finish = mock->finish;
+    c.count = chat->count;
 
     if (mock->model.len) {
         chat->model = mock->model;
@@ -182,6 +184,7 @@ ngx_http_llm_mock_compose_plain(ngx_http_llm_mock_compose_t *c)
     res.id = ngx_http_llm_mock_id;
     res.model = c->model;
     res.usage = c->usage;
+    res.count = c->count;
 
     choice->finish = c->finish;
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_endpoint.h"
 
 
 #define NGX_HTTP_LLM_MAX_MODELS  (16 * 1024 * 1024)
@@ -22,8 +23,6 @@ static ngx_int_t ngx_http_llm_models_add(ngx_http_request_t *r,
     ngx_http_llm_model_t *model);
 static void ngx_http_llm_models_write(ngx_http_llm_main_conf_t *lmcf,
     ngx_llm_out_t *out, ngx_str_t *name, ngx_http_llm_model_t *model);
-static ngx_int_t ngx_http_llm_models_send(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx, ngx_llm_out_t *out);
 
 
 typedef struct {
@@ -65,7 +64,7 @@ ngx_http_llm_models_handler(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
         ngx_http_llm_models_write(lmcf, &out, id, pattern->value);
 
-        return ngx_http_llm_models_send(r, ctx, &out);
+        return ngx_http_llm_send_json(r, ctx, &out);
     }
 
     if (ngx_array_init(&names, r->pool, 16, sizeof(ngx_http_llm_listed_t))
@@ -103,7 +102,7 @@ ngx_http_llm_models_handler(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         ngx_llm_out_lit(&out, "null,\"last_id\":null}");
     }
 
-    return ngx_http_llm_models_send(r, ctx, &out);
+    return ngx_http_llm_send_json(r, ctx, &out);
 }
 
 
@@ -253,8 +252,8 @@ ngx_http_llm_models_write(ngx_http_llm_main_conf_t *lmcf, ngx_llm_out_t *out,
 }
 
 
-static ngx_int_t
-ngx_http_llm_models_send(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+ngx_int_t
+ngx_http_llm_send_json(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_llm_out_t *text)
 {
     ngx_int_t    rc;

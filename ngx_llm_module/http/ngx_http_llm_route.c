@@ -181,8 +181,13 @@ ngx_http_llm_stage_init(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         }
 
         if (dep[i].tier == tier) {
-            dep[i].current += dep[i].weight;
-            total += dep[i].weight;
+
+            /* a count takes no turn: it would always come before its chat */
+
+            if (!ctx->chat.count) {
+                dep[i].current += dep[i].weight;
+                total += dep[i].weight;
+            }
 
             if (best == NULL || dep[i].current > best->current) {
                 best = &dep[i];
@@ -257,7 +262,11 @@ ngx_http_llm_route_next(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
             return dep;
         }
 
-        if (ngx_http_llm_fallback(r, ctx, why, mask) != NGX_OK) {
+        /* another model's tokens are others */
+
+        if (ctx->chat.count
+            || ngx_http_llm_fallback(r, ctx, why, mask) != NGX_OK)
+        {
             return NULL;
         }
 

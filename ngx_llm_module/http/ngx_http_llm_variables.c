@@ -330,7 +330,9 @@ ngx_http_llm_variable_warn(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     if (ctx
-        && (ctx->own || ctx->page.data || ctx->endpoint != NGX_HTTP_LLM_CHAT))
+        && (ctx->own || ctx->page.data
+            || ctx->endpoint == NGX_HTTP_LLM_MODELS
+            || ctx->endpoint == NGX_HTTP_LLM_MODEL))
     {
         return;
     }

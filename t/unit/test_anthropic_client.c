@@ -38,6 +38,7 @@ static void test_depth(void);
 static void test_memory(void);
 static void test_edits(void);
 static void test_errors(void);
+static void test_counts(void);
 
 static ngx_int_t test_read(ngx_llm_chat_t *chat, ngx_str_t *body,
     ngx_llm_error_t *err);
@@ -267,6 +268,7 @@ main(void)
     test_memory();
     test_edits();
     test_errors();
+    test_counts();
 
     return test_done("test_anthropic_client");
 }
@@ -618,6 +620,76 @@ test_errors(void)
     test_out(out, "{\"type\":\"error\",\"error\":{\"type\":"
                   "\"invalid_request_error\",\"message\":\"Prompt is too "
                   "long: 9 tokens > 8 maximum\"},\"request_id\":null}");
+
+    /* whose request it was, in both forms */
+
+    err.message = test_string("no");
+    err.code.len = 0;
+    err.request_id = test_string("req \"1\"");
+
+    ngx_llm_out_init(&out, test_pool, NULL, 0, TEST_MAX);
+    ngx_llm_anthropic_write_error(&err, &out);
+
+    test_out(out, "{\"type\":\"error\",\"error\":{\"type\":"
+                  "\"invalid_request_error\",\"message\":\"no\"},"
+                  "\"request_id\":\"req \\\"1\\\"\"}");
+
+    ngx_llm_out_init(&out, test_pool, NULL, 0, TEST_MAX);
+    ngx_llm_anthropic_write_stream_error(&err, &out);
+
+    test_out(out, "event: error\ndata: {\"type\":\"error\",\"error\":{"
+                  "\"type\":\"invalid_request_error\",\"message\":\"no\"},"
+                  "\"request_id\":\"req \\\"1\\\"\"}\n\n");
+}
+
+
+static void
+test_counts(void)
+{
+    ngx_str_t           body, id;
+    ngx_llm_out_t       out;
+    ngx_llm_chat_t      chat;
+    ngx_llm_error_t     err;
+    ngx_llm_writer_t    w;
+    ngx_llm_response_t  res;
+
+    test_case = "counts";
+    test_reset();
+
+    /* "max_tokens" is no part of it, and it never is a stream */
+
+    body = test_string("{\"model\":\"m\",\"stream\":true,\"messages\":["
+                       "{\"role\":\"user\",\"content\":\"x\"}]}");
+
+    ngx_llm_chat_init(&chat, test_pool, &body);
+    test_int(ngx_llm_anthropic_read_request(&chat, &err), NGX_DECLINED);
+    test_str(err.param, "max_tokens");
+
+    ngx_llm_chat_init(&chat, test_pool, &body);
+    chat.count = 1;
+    test_int(ngx_llm_anthropic_read_request(&chat, &err), NGX_OK);
+    test_int(chat.stream, 0);
+    test_int(chat.max_tokens, -1);
+
+    body = test_string("{\"model\":\"m\"}");
+
+    ngx_llm_chat_init(&chat, test_pool, &body);
+    chat.count = 1;
+    test_int(ngx_llm_anthropic_read_request(&chat, &err), NGX_DECLINED);
+    test_str(err.param, "messages");
+
+    id = test_string("req_1");
+    test_int(ngx_llm_response_init(&res, test_pool), NGX_OK);
+    test_int(ngx_llm_writer_init(&w, &ngx_llm_anthropic, test_pool, &chat,
+                                 &id, 0), NGX_OK);
+    res.count = 1;
+    res.usage.prompt = 14;
+
+    ngx_llm_out_init(&out, test_pool, NULL, 0, TEST_MAX);
+    ngx_llm_anthropic_write_response(&w, &res, &out);
+    test_out(out, "{\"input_tokens\":14}");
+
+    test_case = "";
 }
 
 

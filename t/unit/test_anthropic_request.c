@@ -38,27 +38,37 @@ main(int argc, char *const *argv)
 static void
 test_path(void)
 {
+    ngx_str_t          text;
     ngx_pool_t        *pool;
     ngx_llm_out_t      out;
+    ngx_llm_chat_t     chat;
     ngx_llm_target_t   target;
 
     test_case = "path";
     pool = test_reset();
+
+    ngx_str_set(&text, "{}");
+    ngx_llm_chat_init(&chat, pool, &text);
     ngx_memzero(&target, sizeof(ngx_llm_target_t));
 
     ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_anthropic.write_path(NULL, &target, &out);
+    ngx_llm_anthropic.write_path(&chat, &target, &out);
     test_out(out, "/v1/messages");
 
     ngx_str_set(&target.base, "/anthropic");
     ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_anthropic.write_path(NULL, &target, &out);
+    ngx_llm_anthropic.write_path(&chat, &target, &out);
     test_out(out, "/anthropic/v1/messages");
 
     ngx_str_set(&target.base, "/api/v1");
     ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_anthropic.write_path(NULL, &target, &out);
+    ngx_llm_anthropic.write_path(&chat, &target, &out);
     test_out(out, "/api/v1/messages");
+
+    chat.count = 1;
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    ngx_llm_anthropic.write_path(&chat, &target, &out);
+    test_out(out, "/api/v1/messages/count_tokens");
 }
 
 
@@ -83,6 +93,16 @@ test_headers(void)
     test_out(out, "Content-Type: application/json" CRLF
                   "Accept: application/json" CRLF
                   "anthropic-version: 2023-06-01" CRLF);
+
+    /* a client's version, unless the provider's is given */
+
+    ngx_str_set(&target.version, "2026-10-21");
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    ngx_llm_anthropic.write_headers(&chat, &target, &out);
+    test_out(out, "Content-Type: application/json" CRLF
+                  "Accept: application/json" CRLF
+                  "anthropic-version: 2026-10-21" CRLF);
 
     chat.stream = 1;
     ngx_str_set(&target.key, "sk-ant-1");

@@ -10,6 +10,7 @@
 #include "test_anthropic.h"
 
 
+static void test_counts(void);
 static void test_parser(ngx_str_t *text, ngx_str_t *want);
 static void test_flat(void);
 static void test_many_citations(void);
@@ -28,11 +29,65 @@ main(int argc, char *const *argv)
     test_cases("responses.txt", test_response);
     test_cases("errors.txt", test_error);
     test_long_error("{\"error\":{\"message\":\"", "\"}}");
+    test_counts();
     test_streams();
     test_flat();
     test_many_citations();
 
     return test_done("anthropic response");
+}
+
+
+static void
+test_counts(void)
+{
+    ngx_str_t            text;
+    ngx_uint_t           i;
+    ngx_llm_error_t      err;
+    ngx_llm_response_t   res;
+
+    static char  *bad[] = {
+        "{}", "[]", "1", "", "{\"input_tokens\":-1}",
+        "{\"input_tokens\":\"1\"}", "{\"input_tokens\":null}", NULL
+    };
+
+    test_case = "counts";
+    test_reset();
+
+    text = test_string("{\"input_tokens\":2095,\"context_management\":null}");
+
+    test_int(ngx_llm_response_init(&res, test_pool), NGX_OK);
+    res.count = 1;
+    test_int(ngx_llm_anthropic.read_response(&text, &res, &err), NGX_OK);
+    test_int(res.usage.prompt, 2095);
+
+    /* the same is no message */
+
+    test_int(ngx_llm_response_init(&res, test_pool), NGX_OK);
+    test_int(ngx_llm_anthropic.read_response(&text, &res, &err),
+             NGX_DECLINED);
+    test_int(err.fail, NGX_LLM_FAIL_INVALID);
+
+    for (i = 0; bad[i]; i++) {
+        text = test_string(bad[i]);
+
+        test_int(ngx_llm_response_init(&res, test_pool), NGX_OK);
+        res.count = 1;
+        test_int(ngx_llm_anthropic.read_response(&text, &res, &err),
+                 NGX_DECLINED);
+        test_int(err.fail, NGX_LLM_FAIL_INVALID);
+    }
+
+    text = test_string("{\"type\":\"error\",\"error\":{\"type\":"
+                       "\"overloaded_error\",\"message\":\"x\"}}");
+
+    test_int(ngx_llm_response_init(&res, test_pool), NGX_OK);
+    res.count = 1;
+    test_int(ngx_llm_anthropic.read_response(&text, &res, &err),
+             NGX_DECLINED);
+    test_int(err.fail, NGX_LLM_FAIL_OVERLOADED);
+
+    test_case = "";
 }
 
 
