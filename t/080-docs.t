@@ -975,6 +975,15 @@ try('llm_ignore_client_abort',
         }
     });
 
+try('llm_stream_keepalive',
+    mock => { 8081 => 'openai "text=one two" chunk_delay=1300ms' },
+    run => sub {
+        my $res = ask('gpt-4o', body => { stream => JSON::PP::true });
+
+        like($res->{content}, qr/"one.*\n\n: ping\n\ndata: .*two"/s,
+             'llm_stream_keepalive: a comment in between');
+    });
+
 try('llm_mock', run => sub {
     answered(ask('gpt-4o'), qr/^from the stand-in$/, 'llm_mock: answers');
 });

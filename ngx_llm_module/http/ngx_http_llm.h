@@ -573,6 +573,7 @@ typedef struct {
     ngx_msec_t                    next_timeout;
     ngx_flag_t                    ignore_client_abort;
     ngx_flag_t                    usage_cost;
+    ngx_msec_t                    stream_keepalive;  /* 0: off */
 
     ngx_array_t                  *error_pages;  /* the core's, to see which
                                                    are inherited */
@@ -706,6 +707,8 @@ struct ngx_http_llm_ctx_s {
 
     ngx_http_llm_waiter_t         waiter;       /* prepare */
     ngx_event_t                   timer;        /* the clocks, prepare */
+    ngx_msec_t                    heard;        /* the client, last */
+    ngx_buf_t                    *comment;      /* for a silent stream */
     ngx_event_t                   turn;         /* goes on in the next turn */
     ngx_msec_t                    turn_time;
     size_t                        turn_bytes;   /* read in this one */
@@ -728,6 +731,8 @@ struct ngx_http_llm_ctx_s {
     unsigned                      probe:1;      /* pending is half open */
     unsigned                      done:1;       /* the answer is whole */
     unsigned                      finalized:1;
+    unsigned                      early:1;      /* header left before an
+                                                   attempt was good */
     unsigned                      own:1;        /* response is the module's */
     unsigned                      waiting:1;    /* in prepare */
 
@@ -767,6 +772,10 @@ ngx_int_t ngx_http_llm_prepare(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_upstream.c */
+
+/* the headers of any stream: type, no-cache; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_llm_stream_headers(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_llm_upstream_create(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 
@@ -849,12 +858,16 @@ ngx_int_t ngx_http_llm_input_raw(ngx_http_llm_attempt_t *at, ngx_str_t *raw,
 /* tells the core when nothing more is to come */
 void ngx_http_llm_input_close(ngx_http_llm_attempt_t *at);
 
+/* a sign of life in a stream that has begun; the request may be gone then */
+void ngx_http_llm_input_ping(ngx_http_llm_attempt_t *at);
+
 /* takes back what would go on by itself */
 void ngx_http_llm_input_stop(ngx_http_llm_ctx_t *ctx);
 
 /* ngx_http_llm_clock.c: one timer for all clocks of an attempt */
 void ngx_http_llm_clock_start(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_clock_received(ngx_http_llm_ctx_t *ctx);
+void ngx_http_llm_clock_good(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_clock_linger(ngx_http_llm_ctx_t *ctx);
 void ngx_http_llm_clock_stop(ngx_http_llm_ctx_t *ctx);
 

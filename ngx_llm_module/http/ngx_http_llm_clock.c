@@ -4,14 +4,19 @@
  *
  * Four clocks, one timer: connect, first token, read, total.  The timer is
  * set to the soonest that may expire and looks again when it fires, so a byte
- * costs a store and no timer.
+ * costs a store and no timer.  The same timer sees to it that the client of a
+ * stream is not left without a sign of life.
  */
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_keepalive.h"
 
 
+static void ngx_http_llm_clock_sooner(ngx_http_llm_ctx_t *ctx);
 static void ngx_http_llm_clock_handler(ngx_event_t *ev);
+static ngx_msec_t ngx_http_llm_clock_next(ngx_http_llm_ctx_t *ctx,
+    ngx_msec_t deadline);
 static ngx_msec_t ngx_http_llm_clock_deadline(ngx_http_llm_attempt_t *at,
     char **what);
 
@@ -39,7 +44,8 @@ ngx_http_llm_clock_start(ngx_http_llm_ctx_t *ctx)
     ctx->timer.data = ctx;
     ctx->timer.log = ctx->request->connection->log;
 
-    ngx_add_timer(&ctx->timer, timeout);
+    ngx_add_timer(&ctx->timer,
+                  ngx_http_llm_clock_next(ctx, at->started + timeout));
 }
 
 
@@ -57,8 +63,6 @@ ngx_http_llm_clock_stop(ngx_http_llm_ctx_t *ctx)
 void
 ngx_http_llm_clock_received(ngx_http_llm_ctx_t *ctx)
 {
-    char                    *what;
-    ngx_msec_t               deadline;
     ngx_http_llm_attempt_t  *at;
 
     at = ctx->attempt;
@@ -71,15 +75,56 @@ ngx_http_llm_clock_received(ngx_http_llm_ctx_t *ctx)
 
     at->received = 1;
 
-    deadline = ngx_http_llm_clock_deadline(at, &what);
+    ngx_http_llm_clock_sooner(ctx);
+}
+
+
+/* what was held goes to the client now: from here on it is less patient */
+
+void
+ngx_http_llm_clock_good(ngx_http_llm_ctx_t *ctx)
+{
+    ctx->heard = ngx_current_msec;
+
+    if (ctx->attempt->stream) {
+        ngx_http_llm_clock_sooner(ctx);
+    }
+}
+
+
+static void
+ngx_http_llm_clock_sooner(ngx_http_llm_ctx_t *ctx)
+{
+    char        *what;
+    ngx_msec_t   deadline, left;
+
+    deadline = ngx_http_llm_clock_deadline(ctx->attempt, &what);
+    left = ngx_http_llm_clock_next(ctx, deadline);
 
     if (!ctx->timer.timer_set
-        || (ngx_msec_int_t) (deadline - ctx->timer.timer.key) < 0)
+        || (ngx_msec_int_t) (ngx_current_msec + left - ctx->timer.timer.key)
+           < 0)
     {
-        ngx_add_timer(&ctx->timer, (ngx_msec_t)
-                      ngx_max((ngx_msec_int_t) (deadline - ngx_current_msec),
-                              1));
+        ngx_add_timer(&ctx->timer, left);
     }
+}
+
+
+/* milliseconds until that deadline or the next sign of life, 1 at least */
+
+static ngx_msec_t
+ngx_http_llm_clock_next(ngx_http_llm_ctx_t *ctx, ngx_msec_t deadline)
+{
+    ngx_msec_t      time;
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (deadline - ngx_current_msec);
+
+    if (ngx_http_llm_keepalive_due(ctx, &time)) {
+        left = ngx_min(left, (ngx_msec_int_t) (time - ngx_current_msec));
+    }
+
+    return (ngx_msec_t) ngx_max(left, 1);
 }
 
 
@@ -109,7 +154,8 @@ static void
 ngx_http_llm_clock_handler(ngx_event_t *ev)
 {
     char                    *what;
-    ngx_msec_t               deadline;
+    ngx_msec_t               deadline, time;
+    ngx_uint_t               due;
     ngx_connection_t        *c, *pc;
     ngx_http_request_t      *r;
     ngx_http_upstream_t     *u;
@@ -132,7 +178,21 @@ ngx_http_llm_clock_handler(ngx_event_t *ev)
     deadline = ngx_http_llm_clock_deadline(at, &what);
 
     if ((ngx_msec_int_t) (deadline - ngx_current_msec) > 0) {
-        ngx_add_timer(ev, deadline - ngx_current_msec);
+
+        due = ngx_http_llm_keepalive_due(ctx, &time)
+              && (ngx_msec_int_t) (time - ngx_current_msec) <= 0;
+
+        if (due) {
+            ctx->heard = ngx_current_msec;
+        }
+
+        ngx_add_timer(ev, ngx_http_llm_clock_next(ctx, deadline));
+
+        if (due) {
+            ngx_http_llm_keepalive_send(ctx);
+            ngx_http_run_posted_requests(c);
+        }
+
         return;
     }
 

@@ -561,11 +561,23 @@ ngx_http_llm_header_filter(ngx_http_request_t *r)
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
 
-    if (!llcf->gateway || r->err_status < NGX_HTTP_BAD_REQUEST) {
+    if (!llcf->gateway) {
         return ngx_http_next_header_filter(r);
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
+
+    if (ctx && ctx->early) {
+
+        /* it was sent, by ngx_http_llm_keepalive_send() */
+
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+
+    if (r->err_status < NGX_HTTP_BAD_REQUEST) {
+        return ngx_http_next_header_filter(r);
+    }
 
     if (ctx == NULL) {
         ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_ctx_t));

@@ -337,6 +337,7 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     ctx->chat_read = 1;
     ctx->start = ngx_current_msec;
+    ctx->heard = ngx_current_msec;
 
     rc = ngx_http_llm_route(r, ctx, &err);
 

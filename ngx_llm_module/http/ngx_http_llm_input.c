@@ -130,6 +130,10 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
         u->free_bufs = cl;
     }
 
+    if (u->out_bufs) {
+        ctx->heard = ngx_current_msec;
+    }
+
     ngx_http_llm_input_close(at);
 
     return NGX_OK;
@@ -167,6 +171,9 @@ ngx_http_llm_input_first(ngx_http_llm_attempt_t *at)
 
     ngx_llm_out_init(&ctx->out, r->pool, NULL, 0, NGX_HTTP_LLM_MAX_ANSWER);
 
+    ctx->writer.started = 1;
+
+    ngx_http_llm_clock_good(ctx);
     ngx_http_llm_input_close(at);
 
     return NGX_OK;
@@ -348,6 +355,44 @@ ngx_http_llm_input_end(ngx_http_llm_attempt_t *at)
     b->end = out->end;
 
     return NGX_OK;
+}
+
+
+/*
+ * Output always ends with a whole event, so that another may follow.  What
+ * the dialect has no event for is a comment.
+ */
+
+void
+ngx_http_llm_input_ping(ngx_http_llm_attempt_t *at)
+{
+    ngx_llm_event_t       ev;
+    ngx_http_request_t   *r;
+    ngx_http_llm_ctx_t   *ctx;
+    ngx_http_upstream_t  *u;
+
+    ctx = at->ctx;
+    r = at->request;
+    u = r->upstream;
+
+    if (u->out_bufs || u->busy_bufs || ngx_http_llm_input_begin(at) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
+
+    ev.type = NGX_LLM_EVENT_PING;
+
+    ctx->dialect->write_event(&ctx->writer, &ev, &ctx->out);
+
+    if (ngx_llm_out_len(&ctx->out) == 0) {
+        ngx_llm_out_lit(&ctx->out, ": ping\n\n");
+    }
+
+    (void) ngx_http_llm_input_end(at);
+
+    r->write_event_handler(r);
 }
 
 

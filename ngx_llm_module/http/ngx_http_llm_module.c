@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_keepalive.h"
 #include "ngx_http_llm_price.h"
 
 
@@ -182,6 +183,13 @@ static ngx_command_t  ngx_http_llm_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_llm_loc_conf_t, usage_cost),
+      NULL },
+
+    { ngx_string("llm_stream_keepalive"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_llm_stream_keepalive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
       ngx_null_command
@@ -615,6 +623,7 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
     llcf->next_timeout = NGX_CONF_UNSET_MSEC;
     llcf->ignore_client_abort = NGX_CONF_UNSET;
     llcf->usage_cost = NGX_CONF_UNSET;
+    llcf->stream_keepalive = NGX_CONF_UNSET_MSEC;
 
     return llcf;
 }
@@ -643,6 +652,8 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->ignore_client_abort,
                          prev->ignore_client_abort, 0);
     ngx_conf_merge_value(conf->usage_cost, prev->usage_cost, 0);
+    ngx_conf_merge_msec_value(conf->stream_keepalive, prev->stream_keepalive,
+                              15000);
 
     /* the core's configuration is merged before */
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_keepalive.h"
 #include "ngx_http_llm_price.h"
 
 
@@ -40,6 +41,8 @@ static ngx_int_t ngx_http_llm_pass_header(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_refused(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_send_head(ngx_http_request_t *r,
+    ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_set_headers(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_abort_request(ngx_http_request_t *r);
 static void ngx_http_llm_finalize_request(ngx_http_request_t *r,
@@ -591,6 +594,7 @@ ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 static ngx_int_t
 ngx_http_llm_refused(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 {
+    ngx_int_t             rc;
     ngx_str_t             body;
     ngx_llm_error_t       err;
     ngx_http_upstream_t  *u;
@@ -611,7 +615,17 @@ ngx_http_llm_refused(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 
     ngx_http_llm_final_error(ctx, &err);
 
-    if (ngx_http_llm_set_error(r, ctx, &err, &body) != NGX_OK) {
+    if (ctx->early) {
+        rc = ngx_http_llm_keepalive_event(r, ctx, &err, &body);
+        err.status = NGX_HTTP_OK;
+        u->headers_in.content_length_n = -1;
+
+    } else {
+        rc = ngx_http_llm_set_error(r, ctx, &err, &body);
+        u->headers_in.content_length_n = body.len;
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -623,7 +637,6 @@ ngx_http_llm_refused(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     at->stream = 0;
 
     u->headers_in.status_n = err.status;
-    u->headers_in.content_length_n = body.len;
 
     u->buffer.pos = u->buffer.start;
     u->buffer.last = u->buffer.start + 1;
@@ -632,14 +645,11 @@ ngx_http_llm_refused(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 }
 
 
-/* the attempt is good: what the client gets as header */
+/* the attempt is good: the answer begins */
 
 static ngx_int_t
 ngx_http_llm_send_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 {
-    ngx_str_t             value;
-    ngx_uint_t            i;
-    ngx_keyval_t         *kv;
     ngx_http_upstream_t  *u;
     ngx_http_llm_ctx_t   *ctx;
 
@@ -655,38 +665,11 @@ ngx_http_llm_send_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         u->headers_in.content_length_n = -1;
         u->length = -1;
 
-        ngx_str_set(&r->headers_out.content_type,
-                    "text/event-stream; charset=utf-8");
-
-        ngx_str_set(&value, "no-cache");
-
-        if (ngx_http_llm_add_header(r, "Cache-Control", &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
     } else {
         u->headers_in.content_length_n = ngx_llm_out_len(&ctx->out);
-        ngx_str_set(&r->headers_out.content_type, "application/json");
     }
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    kv = at->pass.elts;
-
-    for (i = 0; i < at->pass.nelts; i++) {
-        if (ngx_http_llm_add_header(r, (char *) kv[i].key.data, &kv[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_llm_add_headers(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!at->stream && ngx_http_llm_cost_header(r, at) != NGX_OK) {
+    if (!ctx->early && ngx_http_llm_set_headers(r, at) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -699,6 +682,61 @@ ngx_http_llm_send_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     u->buffer.last = u->buffer.start + 1;
 
     return NGX_OK;
+}
+
+
+/* what the client gets as header */
+
+static ngx_int_t
+ngx_http_llm_set_headers(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
+{
+    ngx_uint_t     i;
+    ngx_keyval_t  *kv;
+
+    if (at->stream) {
+
+        if (ngx_http_llm_stream_headers(r) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+
+        if (ngx_http_llm_cost_header(r, at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    kv = at->pass.elts;
+
+    for (i = 0; i < at->pass.nelts; i++) {
+        if (ngx_http_llm_add_header(r, (char *) kv[i].key.data, &kv[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_llm_add_headers(r, at->ctx);
+}
+
+
+ngx_int_t
+ngx_http_llm_stream_headers(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    ngx_str_set(&r->headers_out.content_type,
+                "text/event-stream; charset=utf-8");
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    ngx_str_set(&value, "no-cache");
+
+    return ngx_http_llm_add_header(r, "Cache-Control", &value);
 }
 
 
@@ -761,7 +799,12 @@ ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
         r->keepalive = 0;
 
-        (void) ngx_http_llm_send_error(r, ctx, &err);
+        if (ctx->early) {
+            ngx_http_llm_keepalive_error(r, ctx, &err, rc != 0);
+
+        } else {
+            (void) ngx_http_llm_send_error(r, ctx, &err);
+        }
 
         u->header_sent = 1;
 
