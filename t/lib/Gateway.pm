@@ -35,6 +35,7 @@ our %default;
 our $dir;
 our $block;
 our $nth = 0;
+our $path2 = '/v1/chat/completions';       # of curl2()
 
 
 END {
@@ -410,7 +411,7 @@ sub curl2 {
             '--http2-prior-knowledge', '--unix-socket', $block->unix,
             '-H', 'Content-Type: application/json',
             '--data-binary', "\@$dir/body", @arg,
-            'http://gateway/v1/chat/completions' or die "curl: $!";
+            "http://gateway$path2" or die "curl: $!";
         local $/;
         <$pipe>;
     };
