@@ -85,7 +85,7 @@ gpt gpt-alias org/big claude-one claude-two claude-exact o1 o3 oh auto of "gpt" 
 --- request
 GET /v1/models
 --- response_body_like eval
-qr/^\{"object":"list","data":\[\{"id":"gpt","object":"model","created":\d{10},"owned_by":"p","type":"model","display_name":"gpt","created_at":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"\}\],"has_more":false,"first_id":"gpt","last_id":"gpt"\}$/
+qr/^\{"object":"list","data":\[\{"id":"gpt","object":"model","created":\d{10},"owned_by":"p","type":"model","display_name":"gpt","created_at":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ","max_input_tokens":null,"max_tokens":null,"capabilities":null,"lifecycle":"active"\}\],"has_more":false,"first_id":"gpt","last_id":"gpt"\}$/
 
 
 

@@ -891,3 +891,38 @@ like($res->{body}, qr/^\{"id":"[^"]+","object":"chat\.completion"/, "shape");
 is(seen('c')->{headers}{'anthropic-version'}, '2023-06-01', "version");
 ok(!exists seen('c')->{headers}{'anthropic-beta'}, "no beta");
 ok(!exists $res->{headers}{'request-id'}, "no header of the other API");
+
+
+
+=== TEST 25: a conversation that the provider holds
+--- http
+llm_model c { deployment c up-c; cooldown off; }
+llm_model both { deployment c up-c; deployment a up-a tier=1; cooldown off; }
+--- errors
+--- a
+ok fine
+--- c
+claude hello
+--- do
+my $thread = '{"type":"continue","previous_message_id":"msg_1"}';
+
+message('c', thread => $thread);
+like(seen('c')->{body}, qr/"thread":\Q$thread\E/, "there it goes");
+
+for my $value ($thread, '{"type":"create"}') {
+    my $res = message('m', thread => $value);
+
+    is(refusal($res), '400 invalid_request_error', "elsewhere it is refused");
+    like($res->{body}, qr/"details":\{"error_code":"thread_unsupported_request"\}\},"request_id"/,
+         "as clients know it");
+}
+
+is(refusal(message('m', compaction => '{}')), '400 invalid_request_error',
+   "so is a summary");
+is(message('m', thread => 'null')->{status}, 200, "null says nothing");
+is(scalar(provider('a')->seen), 1, "and nothing else was sent");
+
+provider('c')->play("status 529\njson {}");
+is(refusal(message('both', thread => $thread)), '529 overloaded_error',
+   "nobody takes it over");
+is(scalar(provider('a')->seen), 1, "nobody was asked");

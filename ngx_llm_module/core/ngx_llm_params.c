@@ -67,6 +67,8 @@ static ngx_llm_param_row_t  ngx_llm_param_rows[] = {
       "in-memory", "in_memory" },
     { ngx_string("moderation"), 0, NGX_LLM_DEFAULT_EMPTY, NULL, NULL },
     { ngx_string("cache_control"), 0, NGX_LLM_DEFAULT_EMPTY, NULL, NULL },
+    { ngx_string("thread"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("compaction"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
 
     /* these are looked at in their neutral form */
 

@@ -109,6 +109,12 @@ static ngx_llm_anthropic_member_t  ngx_llm_anthropic_members[] = {
     { ngx_string("cache_control"), ngx_llm_anthropic_read_object,
       NGX_LLM_PARAM_CACHE_CONTROL, 0 },
 
+    { ngx_string("thread"), ngx_llm_anthropic_read_object,
+      NGX_LLM_PARAM_THREAD, 0 },
+
+    { ngx_string("compaction"), ngx_llm_anthropic_read_object,
+      NGX_LLM_PARAM_COMPACTION, 0 },
+
     { ngx_string("temperature"), ngx_llm_anthropic_read_number,
       NGX_LLM_PARAM_TEMPERATURE, 0 },
 

@@ -89,7 +89,19 @@ ngx_llm_anthropic_error_body(ngx_llm_error_t *err, ngx_llm_out_t *out)
         ngx_llm_out_lit(out, " (capability_rejected: prompt_too_long)");
     }
 
-    ngx_llm_out_lit(out, "\"}");
+    ngx_llm_out_char(out, '"');
+
+    if (err->code.len && err->param.len
+        && ngx_llm_json_is(&err->code, "unsupported_parameter")
+        && ngx_llm_json_is(&err->param, "thread"))
+    {
+        /* clients then send the whole conversation */
+
+        ngx_llm_out_lit(out, ",\"details\":{\"error_code\":"
+                             "\"thread_unsupported_request\"}");
+    }
+
+    ngx_llm_out_char(out, '}');
 }
 
 

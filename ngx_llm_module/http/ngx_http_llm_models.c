@@ -248,7 +248,10 @@ ngx_http_llm_models_write(ngx_http_llm_main_conf_t *lmcf, ngx_llm_out_t *out,
     ngx_llm_out_lit(out, ",\"created_at\":");
     ngx_llm_out_json_string(out, &time);
 
-    ngx_llm_out_char(out, '}');
+    /* what Anthropic's clients expect to be there, though it is not known */
+
+    ngx_llm_out_lit(out, ",\"max_input_tokens\":null,\"max_tokens\":null,"
+                         "\"capabilities\":null,\"lifecycle\":\"active\"}");
 }
 
 

@@ -54,6 +54,11 @@ http {
             client_body_buffer_size  8k;        # bodies in temporary files
         }
 
+        location /patient/ {
+            llm_gateway;
+            llm_stream_keepalive  100ms;
+        }
+
         location /stand-in/openai/ {
             llm_mock  openai tool=* "args={\\"city\\":\\"Rome\\"}" calls=2;
         }

@@ -74,7 +74,7 @@ class AsyncWatched(httpx2.AsyncByteStream):
 
 def note_of(request, response):
     return {"method": request.method, "path": request.url.path,
-            "sent": request.content, "status": response.status_code,
+            "asked": dict(request.headers), "sent": request.content, "status": response.status_code,
             "headers": dict(response.headers), "body": b"", "whole": False}
 
 
@@ -186,7 +186,9 @@ class Case:
             out += mock_provider.judge(
                 self.suite.specs, note["method"], note["path"],
                 note["status"], note["headers"], note["body"].decode(),
-                usage is True, sent.get("stream") is True)
+                usage is True, sent.get("stream") is True,
+                "anthropic" if "anthropic-version" in note["asked"]
+                else "openai")
 
         return out
 

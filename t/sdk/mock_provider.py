@@ -25,11 +25,14 @@ import urllib.parse
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import judge_anthropic
 import specs as judges
 
 
 KEYS = {"openai": "sk-upstream-openai", "anthropic": "sk-ant-upstream"}
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+COUNT = "/v1/messages/count_tokens"
+COUNTED = 2095
 CLIENT_SECRETS = ("sk-client-all", "sk-client-narrow")
 CREATED = 1700000000
 
@@ -257,6 +260,9 @@ def scenario(view, provider):
 
     if kind == "error":
         return Failure(int(rest))
+
+    if kind == "late":
+        return Failure(503, 529, delay=1)
 
     if kind == "throttled":
         return Failure(429, headers={"retry-after": rest})
@@ -621,6 +627,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json(400, self.error(400, "no JSON"))
             return
 
+        if self.path == COUNT:
+            self.count(body, wrong, raw)
+            return
+
         wrong += provider.specs.check("request", api, body)
 
         if api == "anthropic":
@@ -629,12 +639,7 @@ class Handler(BaseHTTPRequestHandler):
         if provider.witness:
             wrong += provider.witness(api, body)
 
-        with provider.lock:
-            provider.requests.append({
-                "api": api, "path": self.path, "body": body,
-                "raw": raw.decode("utf-8", "replace"),
-                "headers": {k.lower(): v for k, v in self.headers.items()}})
-            provider.violations += wrong
+        self.note(body, raw, wrong)
 
         view = View(api, body)
         view.asked_usage = (body.get("stream_options")
@@ -665,6 +670,30 @@ class Handler(BaseHTTPRequestHandler):
             with provider.lock:
                 provider.left.add(view.user)
 
+    def note(self, body, raw, wrong):
+        provider = self.server.provider
+
+        with provider.lock:
+            provider.requests.append({
+                "api": self.server.api, "path": self.path, "body": body,
+                "raw": raw.decode("utf-8", "replace"),
+                "headers": {k.lower(): v for k, v in self.headers.items()}})
+            provider.violations += wrong
+
+    def count(self, body, wrong, raw):
+        """Tokens of a prompt; a scenario that fails does so here, too."""
+
+        specs = self.server.provider.specs
+
+        self.note(body, raw, wrong + specs.check("count request", "anthropic",
+                                                 body))
+        said = scenario(View("anthropic", body), self.server.provider)
+
+        if isinstance(said, Failure):
+            self.fail(said)
+        else:
+            self.send_json(200, {"input_tokens": COUNTED})
+
     def judge_head(self, raw):
         api = self.server.api
         out = []
@@ -675,7 +704,8 @@ class Handler(BaseHTTPRequestHandler):
                 out.append("%s got \"%s: %s\" in place of \"%s\""
                            % (api, name, head.get(name), value))
 
-        if self.path != PATHS[api]:
+        if self.path != PATHS[api] \
+                and not (api == "anthropic" and self.path == COUNT):
             out.append("%s got the path %s" % (api, self.path))
 
         want("host", "127.0.0.1:%d" % self.server.server_address[1])
@@ -861,7 +891,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def judge(specs, method, path, status, headers, body, asked_usage=False,
-          stream=False):
+          stream=False, api="openai"):
     """What is wrong with an answer of the gateway, as a list."""
 
     out = []
@@ -879,6 +909,9 @@ def judge(specs, method, path, status, headers, body, asked_usage=False,
         if not type.startswith("text/event-stream"):
             out.append("a stream of type %s" % type)
 
+        if api == "anthropic":
+            return out + judge_anthropic.stream(specs, headers, body)
+
         return out + judge_stream(specs, body, asked_usage)
 
     if type.split(";")[0] != "application/json":
@@ -895,6 +928,9 @@ def judge(specs, method, path, status, headers, body, asked_usage=False,
         value = json.loads(body)
     except ValueError:
         return out + ["no JSON: %s" % body[:200]]
+
+    if api == "anthropic":
+        return out + judge_anthropic.plain(specs, path, status, headers, value)
 
     if status >= 400:
         if not headers.get("x-llm-error"):

@@ -14,6 +14,7 @@ import judge_bedrock
 import mock_provider
 import specs
 import suite       # noqa: F401: its tests register themselves
+import suite_anthropic      # noqa: F401: so do these
 import witness
 
 

@@ -2,7 +2,7 @@
 
 Two kinds of validators.  What is sent to a provider is held against the
 description as it is.  What the gateway itself answers is held against a closed
-copy of OpenAI's: a member must stand there, or in EXTENSIONS.
+copy of the client's API: a member must stand there, or in EXTENSIONS.
 
 A third judge are rules that the vendor documents but no schema can say
 (rules_anthropic).  They need no files.
@@ -24,8 +24,19 @@ EXTENSIONS = {
     "ChatCompletionStreamResponseDelta": ["reasoning_content",
                                           "thinking_blocks", "annotations"],
     "ListModelsResponse": ["has_more", "first_id", "last_id"],
-    "Model": ["type", "display_name", "created_at"],
+    "Model": ["type", "display_name", "created_at", "max_input_tokens",
+              "max_tokens", "capabilities", "lifecycle"],
     "ErrorResponse": [],
+}
+
+# the same beyond Anthropic's
+
+EXTENSIONS_ANTHROPIC = {
+    "ListResponse_ModelInfo_": ["object"],
+    "ModelInfo": ["object", "created", "owned_by", "lifecycle"],
+    "Usage": ["output_tokens_details"],
+    "MessageDeltaUsage": ["output_tokens_details", "cache_creation"],
+    "InvalidRequestError": ["details"],
 }
 
 SCHEMAS = {
@@ -39,6 +50,8 @@ SCHEMAS = {
     "models": {"openai": "ListModelsResponse",
                "anthropic": "ListResponse_ModelInfo_"},
     "model": {"openai": "Model", "anthropic": "ModelInfo"},
+    "count request": {"anthropic": "CountMessageTokensParams"},
+    "count": {"anthropic": "CountMessageTokensResponse"},
 }
 
 
@@ -109,11 +122,17 @@ class Specs:
             for name, schema in self.reachable("openai").items()
         }
 
+        self.schemas["gateway to anthropic"] = {
+            name: closed(schema, EXTENSIONS_ANTHROPIC.get(name, ()))
+            for name, schema in self.reachable("anthropic").items()
+        }
+
     def reachable(self, api):
         """What the schemas of answers lead to: all others may stay open."""
 
         found = {}
-        todo = [SCHEMAS[kind][api] for kind in SCHEMAS if kind != "request"]
+        todo = [SCHEMAS[kind][api] for kind in SCHEMAS
+                if api in SCHEMAS[kind] and not kind.endswith("request")]
 
         while todo:
             name = todo.pop()
@@ -130,7 +149,9 @@ class Specs:
         key = (kind, api)
 
         if key not in self.cache:
-            name = SCHEMAS[kind]["openai" if api == "gateway" else api]
+            name = SCHEMAS[kind][{"gateway": "openai",
+                                  "gateway to anthropic": "anthropic"}
+                                 .get(api, api)]
             schema = {"$ref": "#/components/schemas/" + name,
                       "components": {"schemas": self.schemas[api]}}
             self.cache[key] = jsonschema_rs.Draft202012Validator(schema)

@@ -248,6 +248,8 @@ test_values(void)
         { "{\"moderation\":{\"model\":\"m\"}}", "moderation", NULL },
         { "{\"cache_control\":{\"type\":\"ephemeral\"}}", "cache_control",
           NULL },
+        { "{\"thread\":{\"type\":\"create\"}}", NULL, "thread" },
+        { "{\"compaction\":{}}", NULL, "compaction" },
         { "{\"user\":\"u\",\"seed\":1,\"store\":true}", "seed user store",
           NULL },
         { "{\"seed\":1,\"n\":2}", NULL, "n" },
