@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,23 +14,20 @@ import harness
 import judge_bedrock
 import mock_provider
 import specs
-import suite       # noqa: F401: its tests register themselves
+import suite                # noqa: F401: its tests register themselves
 import suite_anthropic      # noqa: F401: so do these
 import witness
 
 
-def node(gate, provider, only):
-    """The Node client's suite, which reports "name<TAB>problems as JSON"."""
+def node(gate, provider, only, script):
+    """A Node client's suite, which reports "name<TAB>problems as JSON"."""
 
     here = os.path.dirname(os.path.abspath(__file__))
     home = os.environ["SDK_NODE"]
-    script = os.path.join(home, "suite.mjs")
 
     # a module is searched for beside the one that imports it
-    with open(os.path.join(here, "suite.mjs")) as f:
-        text = f.read()
-    with open(script, "w") as f:
-        f.write(text)
+    for name in ("harness.mjs", script):
+        shutil.copyfile(os.path.join(here, name), os.path.join(home, name))
 
     env = dict(os.environ, SDK_GATEWAY=gate.url, SDK_KEY=gateway.KEY,
                SDK_NARROW=gateway.NARROW, SDK_ONLY=only or "",
@@ -37,8 +35,9 @@ def node(gate, provider, only):
                SDK_CONTROL="http://127.0.0.1:%d/control"
                            % provider.ports["openai"])
 
-    run = subprocess.run(["node", script], env=env, text=True, timeout=170,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    run = subprocess.run(["node", os.path.join(home, script)], env=env,
+                         text=True, timeout=170, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
     results = []
 
     for line in run.stdout.splitlines():
@@ -83,8 +82,9 @@ def main():
         cases.add()
         all.run(only)
 
-        for name, problems in node(gate, provider, only):
-            all.report(name, problems)
+        for script in ("suite.mjs", "suite_anthropic.mjs"):
+            for name, problems in node(gate, provider, only, script):
+                all.report(name, problems)
 
         if only is None or only in "bedrock":
             judge_bedrock.run(all.report)

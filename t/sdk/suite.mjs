@@ -1,18 +1,14 @@
-// The official Node client through the gateway.  Each test ends in a line
-// "name<TAB>problems as JSON"; run.py counts them.
+// The official Node client through the gateway.
 
 import assert from 'node:assert/strict';
 
 import OpenAI from 'openai';
 
+import { gateway, gone, harness, key, models, notes, picture, took, watched }
+    from './harness.mjs';
 
-const gateway = process.env.SDK_GATEWAY;
-const control = process.env.SDK_CONTROL;
-const picture = process.env.SDK_PICTURE;
-const only = process.env.SDK_ONLY;
 
-const models = { openai: 'gpt-4o-mini', anthropic: 'claude-sonnet-4-5' };
-const both = Object.keys(models);
+const { test, over } = harness('', 'openai', connect);
 
 const weather = {
     type: 'function',
@@ -34,107 +30,10 @@ const time = {
 
 const meeting = { name: 'Science fair', day: 'friday', guests: ['Al', 'Bo'] };
 
-let notes;
-
-
-// a copy of what the gateway answers, for the judge
-
-async function watched(url, init) {
-    const response = await fetch(url, init);
-    const note = {
-        method: (init.method ?? 'GET').toUpperCase(),
-        path: new URL(url).pathname,
-        status: response.status,
-        headers: Object.fromEntries(response.headers),
-        sent: init.body ? JSON.parse(init.body) : {},
-        body: null,
-    };
-
-    if (response.body === null) {
-        return response;
-    }
-
-    const [mine, theirs] = response.body.tee();
-
-    note.body = new Response(mine).text();
-    notes.push(note);
-
-    return new Response(theirs, response);
-}
-
 
 function connect(options) {
-    return new OpenAI({ baseURL: gateway + '/v1', apiKey: process.env.SDK_KEY,
+    return new OpenAI({ baseURL: gateway + '/v1', apiKey: key,
                         maxRetries: 0, fetch: watched, ...options });
-}
-
-
-async function took() {
-    return (await fetch(control + '/take')).json();
-}
-
-
-async function gone(user) {
-    return (await fetch(control + '/gone?id=' + user)).json();
-}
-
-
-async function judged(note) {
-    const body = await note.body;
-    const answer = await fetch(control + '/judge', {
-        method: 'POST',
-        body: JSON.stringify({
-            method: note.method,
-            path: note.path,
-            status: note.status,
-            headers: note.headers,
-            body,
-            stream: note.sent.stream === true,
-            asked_usage: note.sent.stream_options?.include_usage === true,
-        }),
-    });
-
-    return answer.json();
-}
-
-
-async function test(name, run) {
-    if (only && !('node ' + name).includes(only)) {
-        return;
-    }
-
-    let timer;
-    const late = new Promise((resolve, reject) => {
-        timer = setTimeout(() => reject(new Error('it did not end')), 30000);
-    });
-    const problems = [];
-
-    notes = [];
-    await took();
-
-    try {
-        await Promise.race([run(connect()), late]);
-
-    } catch (e) {
-        problems.push(e.stack);
-    }
-
-    clearTimeout(timer);
-
-    for (const note of notes) {
-        problems.push(...await judged(note));
-    }
-
-    problems.push(...(await took()).violations);
-    console.log(name + '\t' + JSON.stringify(problems));
-}
-
-
-async function over(name, run) {
-    for (const api of both) {
-        await test(`${name}(${api})`, (client) => run(client, models[api],
-                                                      api));
-    }
 }
 
 
