@@ -659,6 +659,18 @@ close $socket;
 ok(wait_for(sub { log_lines() }), "it ended");
 like(logged(), qr/^200\|[A-Z]*\|a\|1\|m\|up-a\|7\|3\|stop\|/, "with its usage");
 
+# one that is gone before the header is sent
+
+$socket = connect_gateway();
+setsockopt($socket, Socket::SOL_SOCKET(), Socket::SO_LINGER(),
+           pack('II', 1, 0));
+send_request($socket, chat(stream => 'true'));
+sleep 0.05;
+close $socket;
+
+ok(wait_for(sub { log_lines() == 2 }), "it ended");
+like(logged(2), qr/^200\|[A-Z]*\|a\|1\|m\|up-a\|7\|3\|stop\|/, "with its usage");
+
 
 
 === TEST 22: what is no time

@@ -155,12 +155,14 @@ ngx_http_llm_keepalive_early(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     rc = ngx_http_send_header(r);
 
-    if (rc == NGX_ERROR || rc > NGX_OK) {
-        return NGX_ERROR;
-    }
+    /* also where it failed: the answer may be read on for nobody */
 
     ctx->early = 1;
     r->header_sent = 0;
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "llm stream is silent, its header is sent");
