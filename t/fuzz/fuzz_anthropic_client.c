@@ -71,7 +71,7 @@ fuzz_request(ngx_pool_t *pool, const uint8_t *data, size_t size)
     ngx_str_t           body, text;
     ngx_uint_t          n;
     ngx_llm_out_t       out;
-    ngx_llm_chat_t      chat;
+    ngx_llm_chat_t      chat, count;
     ngx_llm_error_t     err;
     ngx_llm_message_t  *message;
 
@@ -119,6 +119,18 @@ fuzz_request(ngx_pool_t *pool, const uint8_t *data, size_t size)
                    && ngx_llm_json_parse(pool, &text, NULL) != NULL,
                    "error body");
     }
+
+    /* what is a message can be counted, too */
+
+    text.data = copy;
+    text.len = size;
+
+    ngx_llm_chat_init(&count, pool, &text);
+    count.count = 1;
+
+    fuzz_check(ngx_llm_anthropic_read_request(&count, &err) == NGX_OK
+               ? !count.stream && count.nmessages > 0
+               : rc == NGX_DECLINED, "a count");
 
     free(copy);
 }
