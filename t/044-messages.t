@@ -926,3 +926,23 @@ provider('c')->play("status 529\njson {}");
 is(refusal(message('both', thread => $thread)), '529 overloaded_error',
    "nobody takes it over");
 is(scalar(provider('a')->seen), 1, "nobody was asked");
+
+
+
+=== TEST 26: parameters that the configuration sets are none of a count
+--- http
+llm_model c { deployment c up-c; set_param max_tokens 5 force; set_param temperature 0.5; drop_params thinking; cooldown off; }
+--- c
+json {"input_tokens":5}
+==
+claude hello
+--- do
+my %thinking = (thinking => '{"type":"enabled","budget_tokens":1024}');
+
+is(ask(chat(model => '"c"', %thinking), path => '/v1/messages/count_tokens')
+   ->{body}, '{"input_tokens":5}', "a count");
+is(seen('c')->{body}, chat(model => '"up-c"'), "without them");
+
+message('c', %thinking);
+like(seen('c')->{body}, qr/"max_tokens":5\b/, "a message with them");
+unlike(seen('c')->{body}, qr/thinking/, "and without what is dropped");
