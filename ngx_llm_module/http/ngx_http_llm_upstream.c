@@ -703,10 +703,6 @@ ngx_http_llm_set_headers(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         r->headers_out.content_type_lowcase = NULL;
-
-        if (ngx_http_llm_cost_header(r, at) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     kv = at->pass.elts;
@@ -719,7 +715,11 @@ ngx_http_llm_set_headers(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         }
     }
 
-    return ngx_http_llm_add_headers(r, at->ctx);
+    if (ngx_http_llm_add_headers(r, at->ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return at->stream ? NGX_OK : ngx_http_llm_cost_header(r, at);
 }
 
 
