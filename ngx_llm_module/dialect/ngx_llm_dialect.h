@@ -115,7 +115,8 @@ typedef struct {
 #define NGX_LLM_DIALECT_NDJSON       0x0004     /* lines of JSON */
 
 #define NGX_LLM_DIALECT_BETAS        0x0010     /* headers of a client name the
-                                                   version and betas it speaks */
+                                                   version and betas it
+                                                   speaks */
 #define NGX_LLM_DIALECT_COUNTS       0x0020     /* its providers count tokens */
 #define NGX_LLM_DIALECT_529          0x0040     /* its clients know overload as
                                                    529, not 503 */
