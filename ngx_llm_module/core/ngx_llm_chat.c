@@ -60,6 +60,61 @@ ngx_llm_chat_init(ngx_llm_chat_t *chat, ngx_pool_t *pool, ngx_str_t *text)
 }
 
 
+ngx_int_t
+ngx_llm_chat_open(ngx_llm_chat_t *chat)
+{
+    ngx_uint_t          i, n;
+    ngx_llm_plain_t    *plain;
+    ngx_llm_message_t  *message;
+
+    if (chat->plain == NULL) {
+        return NGX_OK;
+    }
+
+    plain = chat->plain->elts;
+    n = chat->plain->nelts;
+
+    chat->plain = NULL;
+    chat->nmessages = 0;
+
+    message = NULL;
+
+    for (i = 0; i < n; i++) {
+        message = ngx_llm_chat_add_plain(chat, &plain[i], message);
+        if (message == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_llm_message_t *
+ngx_llm_chat_add_plain(ngx_llm_chat_t *chat, ngx_llm_plain_t *plain,
+    ngx_llm_message_t *last)
+{
+    ngx_llm_part_t     *part;
+    ngx_llm_message_t  *message;
+
+    message = ngx_llm_chat_add_message(chat, plain->role, last);
+
+    if (message == NULL || plain->text.len == 0) {
+        return message;
+    }
+
+    part = ngx_llm_chat_add_part(chat->pool, &message->parts,
+                                 NGX_LLM_PART_TEXT);
+    if (part == NULL) {
+        return NULL;
+    }
+
+    part->text = plain->text;
+
+    return message;
+}
+
+
 ngx_llm_message_t *
 ngx_llm_chat_add_message(ngx_llm_chat_t *chat, ngx_llm_role_e role,
     ngx_llm_message_t *last)
@@ -308,6 +363,10 @@ ngx_llm_chat_prompt(ngx_llm_chat_t *chat, ngx_uint_t last_only,
 {
     ngx_int_t           rc;
     ngx_llm_message_t  *message, *user;
+
+    if (ngx_llm_chat_open(chat) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     user = NULL;
 

@@ -86,6 +86,14 @@ struct ngx_llm_message_s {
 };
 
 
+/* a message that is a role and a text, which became no node and no part */
+
+typedef struct {
+    ngx_str_t             text;         /* may be empty */
+    ngx_llm_role_e        role;
+} ngx_llm_plain_t;
+
+
 struct ngx_llm_tool_s {
     ngx_llm_tool_t       *next;
     ngx_str_t             name;
@@ -175,6 +183,8 @@ typedef struct {
 
     ngx_llm_message_t        *messages;
     ngx_uint_t                nmessages;
+    ngx_array_t              *plain;        /* ngx_llm_plain_t: messages that
+                                               are to be opened, or NULL */
 
     ngx_llm_tool_t           *tools;
     ngx_uint_t                ntools;
@@ -195,6 +205,8 @@ typedef struct {
     ngx_array_t              *dropped;      /* ngx_str_t plain: names, by
                                                the last write_request() */
 
+    unsigned                  lazy:1;       /* set before it is read: messages
+                                               may be left to be opened */
     unsigned                  stream:1;
     unsigned                  include_usage:1;
     unsigned                  count:1;      /* of its tokens is all that is
@@ -211,6 +223,16 @@ typedef struct {
 
 void ngx_llm_chat_init(ngx_llm_chat_t *chat, ngx_pool_t *pool,
     ngx_str_t *text);
+
+/*
+ * Makes the messages that a lazy reader left: to be called before "messages"
+ * is looked at.  NGX_OK, at once where there is nothing to do, or NGX_ERROR.
+ */
+ngx_int_t ngx_llm_chat_open(ngx_llm_chat_t *chat);
+
+/* one of them, appended to the list; as below */
+ngx_llm_message_t *ngx_llm_chat_add_plain(ngx_llm_chat_t *chat,
+    ngx_llm_plain_t *plain, ngx_llm_message_t *last);
 
 /*
  * A message, part, tool appended to its list (zeroed); NULL: memory.  "last"
@@ -303,6 +325,8 @@ typedef struct {
     ngx_llm_usage_t           usage;
     unsigned                  count:1;      /* a prompt's tokens are the whole
                                                answer; set before it is read */
+    unsigned                  lazy:1;       /* set before it is read: a plain
+                                               choice needs no node */
 } ngx_llm_response_t;
 
 

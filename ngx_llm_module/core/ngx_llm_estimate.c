@@ -254,6 +254,10 @@ ngx_llm_estimate_count(ngx_llm_estimate_t *e, ngx_llm_chat_t *chat)
     ngx_llm_tool_t     *tool;
     ngx_llm_message_t  *message;
 
+    /* without memory it is rougher still */
+
+    (void) ngx_llm_chat_open(chat);
+
     for (message = chat->messages; message; message = message->next) {
         ngx_llm_estimate_message(e, message);
     }

@@ -37,10 +37,23 @@ struct ngx_llm_json_s {
 };
 
 
+/*
+ * Asked for each value in an array or object that is a member of the root (the
+ * list of messages, say): p is where it begins, in an object at its name.  One
+ * that is as plain as most are may be taken, and checked, without a tree: the
+ * handler returns its end, and no node is made.  NULL: it is for the parser.
+ */
+typedef u_char *(*ngx_llm_json_take_pt)(void *data, ngx_llm_json_t *member,
+    u_char *p, u_char *last);
+
+
 typedef struct {
-    ngx_uint_t        max_depth;    /* 0 is the default */
-    ngx_uint_t        max_nodes;
-    ngx_str_t         error;    /* plain, out: what is wrong, with offset */
+    ngx_uint_t             max_depth;   /* 0 is the default */
+    ngx_uint_t             max_nodes;
+    ngx_llm_json_take_pt   take;        /* may be NULL */
+    void                  *data;        /* for it */
+    ngx_str_t              error;       /* plain, out: what is wrong, with
+                                           offset */
 } ngx_llm_json_conf_t;
 
 
@@ -58,6 +71,34 @@ ngx_llm_json_t *ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
  * if it is not right, UTF-8 included
  */
 u_char *ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped);
+
+/*
+ * p is at the first byte of a value: returns what is behind it, or NULL if it
+ * is not right.  word(): a number or one of the three words; pass(): any, with
+ * *values counted down for each in it, and not below 0; both leave odd ones to
+ * the parser by NULL, such as those that are nested very deep.
+ */
+u_char *ngx_llm_json_word(u_char *p, u_char *last);
+u_char *ngx_llm_json_pass(u_char *p, u_char *last, ngx_uint_t *values);
+
+/*
+ * A member of an object that is read without a tree.  p is behind the opening
+ * brace, with key->data NULL, or behind the value before it.  Returns where the
+ * value begins; or, with key->data NULL, what is behind the object; NULL if
+ * it is not right, or the name has escapes or bytes above ASCII.
+ */
+u_char *ngx_llm_json_member(u_char *p, u_char *last, ngx_str_t *key);
+
+#define ngx_llm_json_key_is(key, s)                                          \
+    ((key)->len == sizeof(s) - 1                                             \
+     && ngx_memcmp((key)->data, s, sizeof(s) - 1) == 0)
+
+#define ngx_llm_json_skip(p, last)                                           \
+    while (p < last && *p <= ' '                                             \
+           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))             \
+    {                                                                        \
+        p++;                                                                 \
+    }
 
 /* the last member of that name or NULL; NULL for a node that is no object */
 ngx_llm_json_t *ngx_llm_json_find(ngx_llm_json_t *node, char *name,

@@ -30,6 +30,9 @@
 #define NGX_LLM_JSON_NODES      8
 #define NGX_LLM_JSON_MANY       64
 
+/* containers around what may be taken: the root and a member of it */
+#define NGX_LLM_JSON_TAKE       2
+
 
 typedef struct {
     ngx_pool_t           *pool;
@@ -39,6 +42,7 @@ typedef struct {
     ngx_uint_t            max_depth;
     ngx_uint_t            nnodes;       /* there is memory for */
     ngx_uint_t            max_nodes;
+    ngx_llm_json_take_pt  take;         /* or NULL */
     ngx_llm_json_t       *nodes;        /* the next to use */
     ngx_llm_json_t       *last;
     unsigned              known:1;      /* the error was told */
@@ -56,9 +60,12 @@ static u_char *ngx_llm_json_key(ngx_llm_json_ctx_t *ctx,
     ngx_llm_json_t *node, u_char **pos, u_char *last);
 static u_char *ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p,
     u_char *last);
-static u_char *ngx_llm_json_word(ngx_llm_json_t *node, u_char *p,
-    u_char *last);
+static ngx_llm_json_type_e ngx_llm_json_word_type(u_char c);
 static u_char *ngx_llm_json_number(u_char *p, u_char *last);
+static u_char *ngx_llm_json_ordinary(u_char *p, u_char *last,
+    ngx_uint_t *escaped);
+static u_char *ngx_llm_json_escape(u_char *p, u_char *last);
+static u_char *ngx_llm_json_above(u_char *p, u_char *last);
 static void ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p);
 static ngx_int_t ngx_llm_json_utf8(ngx_llm_json_ctx_t *ctx);
 static ngx_int_t ngx_llm_json_check(ngx_llm_json_ctx_t *ctx);
@@ -77,34 +84,14 @@ static void ngx_llm_json_error(ngx_llm_json_ctx_t *ctx, const char *what,
 #define ngx_llm_json_fail(ctx, what, offset)                                 \
     ngx_llm_json_error(ctx, what, sizeof(what) - 1, offset)
 
-#define ngx_llm_json_skip(p, last)                                           \
-    while (p < last && *p <= ' '                                             \
-           && (*p == ' ' || *p == LF || *p == CR || *p == '\t'))             \
-    {                                                                        \
-        p++;                                                                 \
-    }
-
 #define ngx_llm_json_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
 /* what may follow a backslash, but for "u" */
 
-static uint32_t  ngx_llm_json_escapes[] = {
-    0x00000000,
-
-                /* ?>=< ;:98 7654 3210  /.-, +*)( '&%$ #"!  */
-    0x00008004, /* 0000 0000 0000 0000  1000 0000 0000 0100 */
-
-                /* _^]\ [ZYX WVUT SRQP  ONML KJIH GFED CBA@ */
-    0x10000000, /* 0001 0000 0000 0000  0000 0000 0000 0000 */
-
-                /*  ~}| {zyx wvut srqp  onml kjih gfed cba` */
-    0x00144044, /* 0000 0000 0001 0100  0100 0000 0100 0100 */
-
-    0x00000000,
-    0x00000000,
-    0x00000000,
-    0x00000000
+static const u_char  ngx_llm_json_short[256] = {
+    ['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1,
+    ['r'] = 1, ['t'] = 1
 };
 
 
@@ -138,12 +125,15 @@ ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
     ctx.max_depth = NGX_LLM_MAX_DEPTH;
     ctx.nnodes = 0;
     ctx.max_nodes = NGX_LLM_MAX_NODES;
+    ctx.take = NULL;
     ctx.nodes = NULL;
     ctx.last = NULL;
     ctx.known = 0;
 
     if (conf) {
         ngx_str_null(&conf->error);
+
+        ctx.take = conf->take;
 
         if (conf->max_depth) {
             ctx.max_depth = conf->max_depth;
@@ -172,7 +162,7 @@ ngx_llm_json_parse(ngx_pool_t *pool, ngx_str_t *text,
 static ngx_llm_json_t *
 ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
 {
-    u_char           *p, *last, close;
+    u_char           *p, *end, *last, close;
     ngx_llm_json_t   *node, *parent, *root, **link;
 
     p = ctx->text->data;
@@ -192,6 +182,15 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
 
         if (p == last) {
             return NULL;
+        }
+
+        if (ctx->depth == NGX_LLM_JSON_TAKE && ctx->take) {
+            end = ctx->take(ctx->conf->data, parent, p, last);
+
+            if (end) {
+                p = end;
+                goto value;
+            }
         }
 
         if (ctx->nodes == ctx->last && ngx_llm_json_more(ctx, p) != NGX_OK) {
@@ -258,7 +257,8 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
             break;
 
         default:
-            p = ngx_llm_json_word(node, p, last);
+            p = ngx_llm_json_word(p, last);
+            node->type = ngx_llm_json_word_type(*node->raw.data);
         }
 
         if (p == NULL) {
@@ -266,8 +266,11 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
         }
 
         node->raw.len = p - node->raw.data;
+        link = &node->next;
 
-        /* what follows a value */
+    value:
+
+        /* what follows it */
 
         for ( ;; ) {
             ngx_llm_json_skip(p, last);
@@ -284,7 +287,6 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
 
             if (*p == ',') {
                 p++;
-                link = &node->next;
                 break;
             }
 
@@ -299,6 +301,7 @@ ngx_llm_json_read(ngx_llm_json_ctx_t *ctx, u_char **pos)
 
             node->next = NULL;
             node->raw.len = p - node->raw.data;
+            link = &node->next;
 
             ctx->depth--;
         }
@@ -420,32 +423,26 @@ ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p, u_char *last)
 }
 
 
-/* a number or one of the three words: its end, or NULL */
-
-static u_char *
-ngx_llm_json_word(ngx_llm_json_t *node, u_char *p, u_char *last)
+u_char *
+ngx_llm_json_word(u_char *p, u_char *last)
 {
     ngx_str_t  word;
 
     switch (*p) {
 
     case 'n':
-        node->type = NGX_LLM_JSON_NULL;
         ngx_str_set(&word, "null");
         break;
 
     case 't':
-        node->type = NGX_LLM_JSON_TRUE;
         ngx_str_set(&word, "true");
         break;
 
     case 'f':
-        node->type = NGX_LLM_JSON_FALSE;
         ngx_str_set(&word, "false");
         break;
 
     default:
-        node->type = NGX_LLM_JSON_NUMBER;
         return ngx_llm_json_number(p, last);
     }
 
@@ -456,6 +453,26 @@ ngx_llm_json_word(ngx_llm_json_t *node, u_char *p, u_char *last)
     }
 
     return p + word.len;
+}
+
+
+static ngx_llm_json_type_e
+ngx_llm_json_word_type(u_char c)
+{
+    switch (c) {
+
+    case 'n':
+        return NGX_LLM_JSON_NULL;
+
+    case 't':
+        return NGX_LLM_JSON_TRUE;
+
+    case 'f':
+        return NGX_LLM_JSON_FALSE;
+
+    default:
+        return NGX_LLM_JSON_NUMBER;
+    }
 }
 
 
@@ -511,13 +528,11 @@ ngx_llm_json_number(u_char *p, u_char *last)
 u_char *
 ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
 {
-    size_t  n;
-
     *escaped = 0;
 
     for ( ;; ) {
 
-        p = ngx_llm_scan_string(p, last);
+        p = ngx_llm_json_ordinary(p, last, escaped);
 
         if (p == last) {
             return NULL;
@@ -529,40 +544,106 @@ ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
 
         if (*p == '\\') {
             *escaped = 1;
-            p++;
+            p = ngx_llm_json_escape(p, last);
 
-            if (p == last) {
-                return NULL;
-            }
-
-            if (ngx_llm_json_escapes[*p >> 5] & (1U << (*p & 0x1f))) {
-                p++;
-                continue;
-            }
-
-            if (*p != 'u' || last - p < 5
-                || ngx_hextoi(p + 1, 4) == NGX_ERROR)
-            {
-                return NULL;
-            }
-
-            p += 5;
-            continue;
+        } else {
+            p = ngx_llm_json_above(p, last);
         }
 
-        /* one character above ASCII is seldom alone */
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+}
 
-        do {
-            n = ngx_llm_utf8_char(p, last);
 
-            if (n == 0 || *p < 0x20) {
-                return NULL;
+/*
+ * The first byte that takes a closer look, or last.  Short escapes may be
+ * stepped over: in blocks they are, so that they cost no new start.
+ */
+
+static u_char *
+ngx_llm_json_ordinary(u_char *p, u_char *last, ngx_uint_t *escaped)
+{
+#if (NGX_LLM_SCAN_BLOCK)
+
+    u_char    *q, *next;
+    uint64_t   mask, bits;
+
+    /* the byte behind the block may belong to an escape */
+
+    while (last - p > NGX_LLM_SCAN_BLOCK) {
+
+        mask = ngx_llm_scan_mask(p);
+        next = p + NGX_LLM_SCAN_BLOCK;
+
+        while (mask) {
+            q = p + (unsigned) __builtin_ctzll(mask);
+
+            if (q[0] != '\\' || !ngx_llm_json_short[q[1]]) {
+                return q;
             }
 
-            p += n;
+            *escaped = 1;
 
-        } while (p < last && *p >= 0x80);
+            /* the backslash and what is behind it, in the next block, too */
+
+            bits = (mask & (0 - mask)) * 3;
+            mask &= ~bits;
+            next += bits >> NGX_LLM_SCAN_BLOCK;
+        }
+
+        p = next;
     }
+
+#endif
+
+    return ngx_llm_scan_string(p, last);
+}
+
+
+/* p is at a backslash: behind the escape, or NULL */
+
+static u_char *
+ngx_llm_json_escape(u_char *p, u_char *last)
+{
+    p++;
+
+    if (p == last) {
+        return NULL;
+    }
+
+    if (ngx_llm_json_short[*p]) {
+        return p + 1;
+    }
+
+    if (*p != 'u' || last - p < 5 || ngx_hextoi(p + 1, 4) == NGX_ERROR) {
+        return NULL;
+    }
+
+    return p + 5;
+}
+
+
+/* characters above ASCII, which are seldom alone: behind them, or NULL */
+
+static u_char *
+ngx_llm_json_above(u_char *p, u_char *last)
+{
+    size_t  n;
+
+    do {
+        n = ngx_llm_utf8_char(p, last);
+
+        if (n == 0 || *p < 0x20) {
+            return NULL;
+        }
+
+        p += n;
+
+    } while (p < last && *p >= 0x80);
+
+    return p;
 }
 
 

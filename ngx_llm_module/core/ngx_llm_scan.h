@@ -27,30 +27,52 @@
 
 
 /*
- * The first byte that is not an ordinary one of a string: a quote, a
- * backslash, a control character, any above ASCII; or last.
+ * What is no ordinary byte of a string: a quote, a backslash, a control
+ * character, any above ASCII.
  */
+
+#if (__SSE2__)
+
+/* a block's bytes, the first is the lowest bit; p needs no alignment */
+
+#define NGX_LLM_SCAN_BLOCK  32
+
+#define ngx_llm_scan_mask(p)                                                 \
+    ((uint32_t) _mm_movemask_epi8(ngx_llm_scan_special(p))                   \
+     | (uint32_t) _mm_movemask_epi8(ngx_llm_scan_special((p) + 16)) << 16)
+
+
+static ngx_inline __m128i
+ngx_llm_scan_special(u_char *p)
+{
+    __m128i  word;
+
+    /*
+     * The highest bit counts.  Bytes are signed here: all above ASCII are
+     * below a blank, too.  A quote stands right behind the control characters
+     * when bit 1 is turned over.
+     */
+
+    word = _mm_xor_si128(_mm_loadu_si128((__m128i *) p), _mm_set1_epi8(2));
+
+    return _mm_or_si128(_mm_subs_epi8(word, _mm_set1_epi8(('"' ^ 2) + 1)),
+                        _mm_cmpeq_epi8(word, _mm_set1_epi8('\\' ^ 2)));
+}
+
+#endif
+
+
+/* the first byte that is no ordinary one, or last */
 
 static ngx_inline u_char *
 ngx_llm_scan_string(u_char *p, u_char *last)
 {
 #if (__SSE2__)
 
-    int      mask;
-    __m128i  word, found;
+    int  mask;
 
     while (last - p >= 16) {
-        word = _mm_loadu_si128((__m128i *) p);
-
-        /* bytes are signed here: all above ASCII are below a blank, too */
-
-        found = _mm_cmplt_epi8(word, _mm_set1_epi8(0x20));
-        found = _mm_or_si128(found,
-                             _mm_cmpeq_epi8(word, _mm_set1_epi8('"')));
-        found = _mm_or_si128(found,
-                             _mm_cmpeq_epi8(word, _mm_set1_epi8('\\')));
-
-        mask = _mm_movemask_epi8(found);
+        mask = _mm_movemask_epi8(ngx_llm_scan_special(p));
 
         if (mask) {
             return p + __builtin_ctz(mask);

@@ -178,8 +178,7 @@ ngx_llm_openai_token(ngx_str_t *key)
 ngx_llm_finish_e
 ngx_llm_openai_finish(ngx_llm_json_t *node)
 {
-    ngx_str_t                            word;
-    const ngx_llm_openai_finish_word_t  *w;
+    ngx_str_t  word;
 
     if (node == NULL || node->type == NGX_LLM_JSON_NULL) {
         return NGX_LLM_FINISH_NONE;
@@ -191,12 +190,21 @@ ngx_llm_openai_finish(ngx_llm_json_t *node)
 
     word = ngx_llm_json_text(node);
 
-    if (word.len == 0) {
+    return ngx_llm_openai_finish_of(&word);
+}
+
+
+ngx_llm_finish_e
+ngx_llm_openai_finish_of(ngx_str_t *word)
+{
+    const ngx_llm_openai_finish_word_t  *w;
+
+    if (word->len == 0) {
         return NGX_LLM_FINISH_NONE;
     }
 
     for (w = ngx_llm_openai_finish_words; w->word; w++) {
-        if (ngx_llm_json_is(&word, w->word)) {
+        if (ngx_llm_json_is(word, w->word)) {
             return w->finish;
         }
     }

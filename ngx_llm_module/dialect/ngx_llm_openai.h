@@ -103,8 +103,19 @@ typedef struct {
     ngx_llm_json_t   *functions;
     ngx_llm_json_t   *function_call;
     ngx_llm_json_t   *stream_options;
+    ngx_llm_tool_t   *plain_tools;  /* that were taken */
+    ngx_llm_tool_t  **plain_tool;   /* the end of them */
     u_char            path[256];
 } ngx_llm_openai_read_t;
+
+
+/* a choice of an answer that was taken */
+
+typedef struct {
+    ngx_llm_json_t   *choices;      /* that it was one of; NULL: none was */
+    ngx_str_t         text;
+    ngx_str_t         finish;
+} ngx_llm_openai_plain_t;
 
 
 /* client side: ngx_llm_openai_request.c, _messages.c, _response.c, _events.c */
@@ -119,6 +130,15 @@ ngx_int_t ngx_llm_openai_read_tools(ngx_llm_openai_read_t *rd,
 ngx_int_t ngx_llm_openai_read_tool_choice(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *node);
 ngx_int_t ngx_llm_openai_read_functions(ngx_llm_openai_read_t *rd);
+
+/*
+ * ngx_llm_openai_plain.c: what the parser may leave out (ngx_llm_json_take_pt).
+ * data: ngx_llm_openai_read_t, ngx_llm_openai_plain_t
+ */
+u_char *ngx_llm_openai_take_request(void *data, ngx_llm_json_t *member,
+    u_char *p, u_char *last);
+u_char *ngx_llm_openai_take_response(void *data, ngx_llm_json_t *member,
+    u_char *p, u_char *last);
 
 /* refuses the request: what is wrong with the member that the rest names */
 ngx_int_t ngx_llm_openai_bad(ngx_llm_openai_read_t *rd, char *what,
@@ -203,6 +223,7 @@ ngx_int_t ngx_llm_openai_scan(ngx_llm_openai_mark_t *mark, ngx_str_t *text,
 
 /* of a provider's word; a word that is not known is STOP */
 ngx_llm_finish_e ngx_llm_openai_finish(ngx_llm_json_t *node);
+ngx_llm_finish_e ngx_llm_openai_finish_of(ngx_str_t *word);
 
 /*
  * A choice that ends with "error", as some servers say of an answer that they

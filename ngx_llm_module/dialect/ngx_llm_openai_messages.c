@@ -16,6 +16,8 @@ typedef struct {
 } ngx_llm_openai_role_t;
 
 
+static ngx_int_t ngx_llm_openai_read_node(ngx_llm_openai_read_t *rd,
+    ngx_llm_json_t *node, ngx_llm_message_t **last);
 static ngx_int_t ngx_llm_openai_read_message(ngx_llm_openai_read_t *rd,
     ngx_llm_message_t *message);
 static const ngx_llm_openai_role_t *ngx_llm_openai_role(ngx_str_t *name);
@@ -56,65 +58,108 @@ static ngx_str_t  ngx_llm_openai_ephemeral =
     ngx_string("{\"type\":\"ephemeral\"}");
 
 
+/* messages that were taken, and those that have a node, in their order */
+
 ngx_int_t
 ngx_llm_openai_read_messages(ngx_llm_openai_read_t *rd)
 {
-    ngx_int_t                     rc;
-    ngx_str_t                     role;
-    ngx_uint_t                    n;
-    ngx_llm_chat_t               *chat;
-    ngx_llm_json_t               *node;
-    ngx_llm_message_t            *message;
-    const ngx_llm_openai_role_t  *r;
+    ngx_int_t           rc;
+    ngx_uint_t          i, n;
+    ngx_llm_chat_t     *chat;
+    ngx_llm_json_t     *node;
+    ngx_llm_plain_t    *plain;
+    ngx_llm_message_t  *message;
 
     chat = rd->chat;
     node = rd->messages->child;
+    plain = NULL;
+    n = 0;
 
-    if (node == NULL) {
-        return ngx_llm_openai_bad(rd, "must not be empty", "messages");
+    if (chat->plain) {
+        plain = chat->plain->elts;
+        n = chat->plain->nelts;
     }
 
-    n = 0;
+    if (node == NULL) {
+
+        if (n == 0) {
+            return ngx_llm_openai_bad(rd, "must not be empty", "messages");
+        }
+
+        chat->nmessages = n;
+
+        return NGX_OK;
+    }
+
+    chat->plain = NULL;
+
+    i = 0;
     message = NULL;
 
-    for ( /* void */ ; node; node = node->next, n++) {
+    while (node || i < n) {
 
-        if (node->type != NGX_LLM_JSON_OBJECT) {
-            return ngx_llm_openai_bad(rd, "must be an object",
-                                      "messages[%ui]", n);
+        if (i < n && (node == NULL || plain[i].text.data < node->begin)) {
+            message = ngx_llm_chat_add_plain(chat, &plain[i++], message);
+            if (message == NULL) {
+                return NGX_ERROR;
+            }
+
+            continue;
         }
 
-        role = ngx_llm_json_str(node, "role");
-
-        if (role.data == NULL) {
-            return ngx_llm_openai_bad(rd, "must be a string",
-                                      "messages[%ui].role", n);
-        }
-
-        r = ngx_llm_openai_role(&role);
-
-        if (r == NULL) {
-            return ngx_llm_openai_bad(rd, "is unknown",
-                                      "messages[%ui].role", n);
-        }
-
-        message = ngx_llm_chat_add_message(chat, r->role, message);
-        if (message == NULL) {
-            return NGX_ERROR;
-        }
-
-        message->legacy = r->legacy;
-        message->node = node;
-        message->index = n;
-        message->name = ngx_llm_json_str(node, "name");
-
-        rc = ngx_llm_openai_read_message(rd, message);
+        rc = ngx_llm_openai_read_node(rd, node, &message);
         if (rc != NGX_OK) {
             return rc;
         }
+
+        node = node->next;
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_read_node(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node,
+    ngx_llm_message_t **last)
+{
+    ngx_str_t                     role;
+    ngx_uint_t                    n;
+    ngx_llm_message_t            *message;
+    const ngx_llm_openai_role_t  *r;
+
+    n = rd->chat->nmessages;
+
+    if (node->type != NGX_LLM_JSON_OBJECT) {
+        return ngx_llm_openai_bad(rd, "must be an object", "messages[%ui]",
+                                  n);
+    }
+
+    role = ngx_llm_json_str(node, "role");
+
+    if (role.data == NULL) {
+        return ngx_llm_openai_bad(rd, "must be a string",
+                                  "messages[%ui].role", n);
+    }
+
+    r = ngx_llm_openai_role(&role);
+
+    if (r == NULL) {
+        return ngx_llm_openai_bad(rd, "is unknown", "messages[%ui].role", n);
+    }
+
+    message = ngx_llm_chat_add_message(rd->chat, r->role, *last);
+    if (message == NULL) {
+        return NGX_ERROR;
+    }
+
+    *last = message;
+
+    message->legacy = r->legacy;
+    message->node = node;
+    message->name = ngx_llm_json_str(node, "name");
+
+    return ngx_llm_openai_read_message(rd, message);
 }
 
 

@@ -175,6 +175,12 @@ ngx_llm_openai_read_request(ngx_llm_chat_t *chat, ngx_llm_error_t *err)
     chat->dialect = &ngx_llm_openai;
     rd.chat = chat;
     rd.err = err;
+    rd.plain_tool = &rd.plain_tools;
+
+    if (chat->lazy) {
+        conf.take = ngx_llm_openai_take_request;
+        conf.data = &rd;
+    }
 
     root = ngx_llm_json_parse(chat->pool, &chat->text, &conf);
 

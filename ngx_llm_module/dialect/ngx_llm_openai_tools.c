@@ -9,76 +9,112 @@
 #include "ngx_llm_openai.h"
 
 
+static ngx_int_t ngx_llm_openai_read_tool(ngx_llm_openai_read_t *rd,
+    ngx_llm_json_t *item, ngx_llm_tool_t **link);
 static ngx_int_t ngx_llm_openai_read_function(ngx_llm_openai_read_t *rd,
     ngx_llm_tool_t *tool, ngx_llm_json_t *function);
 
+
+/* tools that were taken, and those that have a node, in their order */
 
 ngx_int_t
 ngx_llm_openai_read_tools(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
 {
     ngx_int_t        rc;
-    ngx_str_t        type;
-    ngx_uint_t       i;
-    ngx_llm_json_t  *item, *function;
-    ngx_llm_tool_t  *tool, *last;
+    ngx_llm_chat_t  *chat;
+    ngx_llm_json_t  *item;
+    ngx_llm_tool_t  *plain, **tool;
 
-    i = 0;
-    last = NULL;
+    chat = rd->chat;
+    plain = rd->plain_tools;
+    item = node->child;
+    tool = &chat->tools;
 
-    for (item = node->child; item; item = item->next, i++) {
+    while (item || plain) {
 
-        if (item->type != NGX_LLM_JSON_OBJECT) {
-            return ngx_llm_openai_bad(rd, "must be an object", "tools[%ui]",
-                                      i);
-        }
-
-        type = ngx_llm_json_str(item, "type");
-        function = ngx_llm_json_set(item, "function");
-
-        if (type.data == NULL && function == NULL) {
-            return ngx_llm_openai_bad(rd, "must be a string",
-                                      "tools[%ui].type", i);
-        }
-
-        tool = ngx_llm_chat_add_tool(rd->chat, last);
-        if (tool == NULL) {
-            return NGX_ERROR;
-        }
-
-        last = tool;
-        tool->node = item;
-
-        (void) ngx_sprintf(rd->path, "tools[%ui]%Z", i);
-
-        if (type.data == NULL || ngx_llm_json_is(&type, "function")) {
-
-            rc = ngx_llm_openai_read_function(rd, tool, function);
-
-        } else if (ngx_llm_json_is(&type, "custom")) {
-
-            tool->custom = 1;
-            rc = ngx_llm_openai_read_function(rd, tool,
-                                           ngx_llm_json_set(item, "custom"));
+        if (plain && (item == NULL || plain->node->begin < item->begin)) {
+            *tool = plain;
+            plain = plain->next;
 
         } else {
-            tool->vendor = 1;
-            tool->name = ngx_llm_json_str(item, "name");
-            rc = NGX_OK;
+            rc = ngx_llm_openai_read_tool(rd, item, tool);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            item = item->next;
         }
 
-        if (rc != NGX_OK) {
-            return rc;
-        }
+        (*tool)->next = NULL;
+        tool = &(*tool)->next;
 
-        function = ngx_llm_json_set(item, "cache_control");
-
-        if (function && function->type == NGX_LLM_JSON_OBJECT) {
-            tool->cache_control = function;
-        }
+        chat->ntools++;
+        chat->has_tools = 1;
     }
 
-    if (last) {
-        rd->chat->has_tools = 1;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_openai_read_tool(ngx_llm_openai_read_t *rd, ngx_llm_json_t *item,
+    ngx_llm_tool_t **link)
+{
+    ngx_int_t        rc;
+    ngx_str_t        type;
+    ngx_uint_t       i;
+    ngx_llm_json_t  *function;
+    ngx_llm_tool_t  *tool;
+
+    i = rd->chat->ntools;
+
+    if (item->type != NGX_LLM_JSON_OBJECT) {
+        return ngx_llm_openai_bad(rd, "must be an object", "tools[%ui]", i);
+    }
+
+    type = ngx_llm_json_str(item, "type");
+    function = ngx_llm_json_set(item, "function");
+
+    if (type.data == NULL && function == NULL) {
+        return ngx_llm_openai_bad(rd, "must be a string", "tools[%ui].type",
+                                  i);
+    }
+
+    tool = ngx_pcalloc(rd->chat->pool, sizeof(ngx_llm_tool_t));
+    if (tool == NULL) {
+        return NGX_ERROR;
+    }
+
+    *link = tool;
+
+    tool->node = item;
+
+    (void) ngx_sprintf(rd->path, "tools[%ui]%Z", i);
+
+    if (type.data == NULL || ngx_llm_json_is(&type, "function")) {
+
+        rc = ngx_llm_openai_read_function(rd, tool, function);
+
+    } else if (ngx_llm_json_is(&type, "custom")) {
+
+        tool->custom = 1;
+        rc = ngx_llm_openai_read_function(rd, tool,
+                                          ngx_llm_json_set(item, "custom"));
+
+    } else {
+        tool->vendor = 1;
+        tool->name = ngx_llm_json_str(item, "name");
+        rc = NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    function = ngx_llm_json_set(item, "cache_control");
+
+    if (function && function->type == NGX_LLM_JSON_OBJECT) {
+        tool->cache_control = function;
     }
 
     return NGX_OK;

@@ -113,6 +113,10 @@ ngx_llm_request_write(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
     ngx_llm_out_t    out;
     ngx_llm_chat_t   copy;
 
+    if (ngx_llm_chat_open(chat) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     copy = *chat;
     copy.dropped = NULL;
 

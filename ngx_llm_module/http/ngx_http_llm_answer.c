@@ -317,6 +317,7 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
 
     res.chat = &ctx->chat;
     res.count = ctx->chat.count;
+    res.lazy = 1;
 
     rc = at->provider->dialect->read_response(&text, &res, &at->err);
 

@@ -328,6 +328,7 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ngx_llm_chat_init(&ctx->chat, r->pool, &ctx->body);
 
     ctx->chat.count = (ctx->endpoint == NGX_HTTP_LLM_COUNT);
+    ctx->chat.lazy = 1;
 
     rc = ctx->dialect->read_request(&ctx->chat, &err);
 

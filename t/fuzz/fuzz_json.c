@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fuzz_yajl(ngx_str_t *text, ngx_llm_json_t *root,
     ngx_llm_json_conf_t *conf);
 static ngx_uint_t fuzz_yajl_parse(ngx_str_t *text, char *before, char *after);
+static void fuzz_pass(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node,
     ngx_str_t *text);
 static void fuzz_string(ngx_pool_t *pool, ngx_llm_json_t *node);
@@ -57,6 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_assert((root == NULL) == (conf.error.len != 0));
 
     fuzz_yajl(&text, root, &conf);
+    fuzz_pass(pool, &text);
 
     if (root) {
         fuzz_walk(pool, root, &text);
@@ -150,6 +152,44 @@ fuzz_yajl_parse(ngx_str_t *text, char *before, char *after)
     yajl_free(h);
 
     return (status == yajl_status_ok);
+}
+
+
+/* what is passed over as right is a value to the parser, too */
+
+static void
+fuzz_pass(ngx_pool_t *pool, ngx_str_t *text)
+{
+    u_char          *p, *last;
+    ngx_str_t        value;
+    ngx_uint_t       values;
+    ngx_llm_json_t  *root;
+
+    p = text->data;
+    last = p + text->len;
+
+    ngx_llm_json_skip(p, last);
+
+    if (p == last) {
+        return;
+    }
+
+    values = 1000;
+    value.data = p;
+
+    p = ngx_llm_json_pass(p, last, &values);
+
+    if (p == NULL) {
+        return;
+    }
+
+    fuzz_assert(p <= last);
+
+    value.len = p - value.data;
+
+    root = ngx_llm_json_parse(pool, &value, NULL);
+
+    fuzz_assert(root != NULL && root->raw.len == value.len);
 }
 
 

@@ -19,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static ngx_int_t fuzz_read(ngx_pool_t *pool, ngx_str_t *text,
     ngx_llm_chat_t *chat);
+static void fuzz_lazy(ngx_pool_t *pool, ngx_str_t *text);
+static void fuzz_dialects(ngx_llm_chat_t *tree, ngx_llm_chat_t *lazy);
 static void fuzz_edit(ngx_llm_chat_t *chat, char *model);
 static void fuzz_write(ngx_llm_chat_t *chat, char *model);
 static void fuzz_target(ngx_llm_target_t *target, char *model);
@@ -50,6 +52,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     text.data = copy;
     text.len = size;
+
+    fuzz_lazy(pool, &text);
 
     if (fuzz_read(pool, &text, &chat) == NGX_OK) {
 
@@ -99,6 +103,66 @@ fuzz_read(ngx_pool_t *pool, ngx_str_t *text, ngx_llm_chat_t *chat)
     fuzz_check(ngx_llm_json_parse(pool, &body, NULL) != NULL, "error", &body);
 
     return rc;
+}
+
+
+/* what is read without a tree is what is read with one */
+
+static void
+fuzz_lazy(ngx_pool_t *pool, ngx_str_t *text)
+{
+    ngx_int_t        rc;
+    ngx_llm_out_t    one, two;
+    ngx_llm_chat_t   tree, lazy;
+
+    ngx_llm_out_init(&one, pool, NULL, 0, TEST_OPENAI_MAX);
+    ngx_llm_out_init(&two, pool, NULL, 0, TEST_OPENAI_MAX);
+
+    rc = test_openai_read_request(&one, &tree, text, 0);
+
+    fuzz_check(test_openai_read_request(&two, &lazy, text, 1) == rc,
+               "lazily", text);
+    fuzz_check(ngx_llm_out_len(&one) == ngx_llm_out_len(&two)
+               && memcmp(one.start, two.start, ngx_llm_out_len(&one)) == 0,
+               "differs", text);
+
+    if (rc == NGX_OK) {
+        fuzz_dialects(&tree, &lazy);
+    }
+}
+
+
+static void
+fuzz_dialects(ngx_llm_chat_t *tree, ngx_llm_chat_t *lazy)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_llm_out_t              one, two;
+    ngx_llm_error_t            err;
+    ngx_llm_target_t           target;
+    const ngx_llm_dialect_t   *dialect;
+
+    for (i = 0; ngx_llm_dialects[i]; i++) {
+
+        dialect = ngx_llm_dialects[i];
+
+        fuzz_target(&target, "m");
+
+        ngx_llm_out_init(&one, tree->pool, NULL, 0, TEST_OPENAI_MAX);
+        ngx_llm_out_init(&two, lazy->pool, NULL, 0, TEST_OPENAI_MAX);
+
+        rc = dialect->write_request(tree, &target, &one, &err);
+
+        fuzz_check(dialect->write_request(lazy, &target, &two, &err) == rc,
+                   "lazily written", &tree->text);
+
+        if (rc == NGX_OK) {
+            fuzz_check(ngx_llm_out_len(&one) == ngx_llm_out_len(&two)
+                       && memcmp(one.start, two.start, ngx_llm_out_len(&one))
+                          == 0,
+                       "written differently", &tree->text);
+        }
+    }
 }
 
 

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static ngx_int_t fuzz_read(ngx_pool_t *pool, ngx_str_t *text,
     ngx_llm_response_t *res);
+static void fuzz_lazy(ngx_pool_t *pool, ngx_str_t *text);
 static ngx_str_t fuzz_write(ngx_pool_t *pool, ngx_llm_response_t *res,
     ngx_uint_t legacy);
 static void fuzz_error(ngx_pool_t *pool, ngx_llm_error_t *err);
@@ -55,6 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     text.data = copy;
     text.len = size;
+
+    fuzz_lazy(pool, &text);
 
     if (fuzz_read(pool, &text, &res) == NGX_OK) {
 
@@ -105,6 +108,28 @@ fuzz_read(ngx_pool_t *pool, ngx_str_t *text, ngx_llm_response_t *res)
     fuzz_error(pool, &err);
 
     return rc;
+}
+
+
+/* what is read without a tree is what is read with one */
+
+static void
+fuzz_lazy(ngx_pool_t *pool, ngx_str_t *text)
+{
+    ngx_int_t           rc;
+    ngx_llm_out_t       one, two;
+    ngx_llm_response_t  tree, lazy;
+
+    ngx_llm_out_init(&one, pool, NULL, 0, TEST_OPENAI_MAX);
+    ngx_llm_out_init(&two, pool, NULL, 0, TEST_OPENAI_MAX);
+
+    rc = test_openai_read_response(&one, &tree, text, 0);
+
+    fuzz_check(test_openai_read_response(&two, &lazy, text, 1) == rc,
+               "lazily", text);
+    fuzz_check(ngx_llm_out_len(&one) == ngx_llm_out_len(&two)
+               && memcmp(one.start, two.start, ngx_llm_out_len(&one)) == 0,
+               "differs", text);
 }
 
 

@@ -393,6 +393,69 @@ test_openai_response(ngx_llm_out_t *out, ngx_llm_response_t *res)
 }
 
 
+/*
+ * What is read of a request or an answer, by a tree alone or lazily, or why
+ * it is refused.  Returns what the reader did.
+ */
+
+static ngx_inline ngx_int_t
+test_openai_read_request(ngx_llm_out_t *out, ngx_llm_chat_t *chat,
+    ngx_str_t *text, ngx_uint_t lazy)
+{
+    ngx_int_t         rc;
+    ngx_llm_error_t   err;
+
+    ngx_memzero(&err, sizeof(ngx_llm_error_t));
+    ngx_llm_chat_init(chat, out->pool, text);
+
+    chat->lazy = lazy;
+
+    rc = ngx_llm_openai_read_request(chat, &err);
+
+    if (rc == NGX_OK && ngx_llm_chat_open(chat) == NGX_OK) {
+        test_openai_chat(out, chat);
+
+    } else {
+        test_openai_word(out, "declined");
+        test_openai_error(out, &err);
+        test_openai_str(out, "param", &err.param);
+        ngx_llm_out_char(out, '\n');
+    }
+
+    return rc;
+}
+
+
+static ngx_inline ngx_int_t
+test_openai_read_response(ngx_llm_out_t *out, ngx_llm_response_t *res,
+    ngx_str_t *text, ngx_uint_t lazy)
+{
+    ngx_int_t         rc;
+    ngx_llm_error_t   err;
+
+    ngx_memzero(&err, sizeof(ngx_llm_error_t));
+
+    if (ngx_llm_response_init(res, out->pool) != NGX_OK) {
+        abort();
+    }
+
+    res->lazy = lazy;
+
+    rc = ngx_llm_openai_read_response(text, res, &err);
+
+    if (rc == NGX_OK) {
+        test_openai_response(out, res);
+
+    } else {
+        test_openai_word(out, "declined");
+        test_openai_error(out, &err);
+        ngx_llm_out_char(out, '\n');
+    }
+
+    return rc;
+}
+
+
 static ngx_inline ngx_int_t
 test_openai_handler(void *data, ngx_llm_event_t *ev)
 {

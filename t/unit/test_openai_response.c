@@ -19,27 +19,31 @@ static ngx_str_t
 test_dump(ngx_pool_t *pool, ngx_str_t *text, ngx_llm_response_t *res,
     ngx_int_t *rc)
 {
-    ngx_llm_out_t     out;
-    ngx_llm_error_t   err;
-
-    ngx_memzero(&err, sizeof(ngx_llm_error_t));
-
-    test_ok(ngx_llm_response_init(res, pool) == NGX_OK);
-    ngx_llm_usage_init(&res->usage);
-
-    *rc = ngx_llm_openai_read_response(text, res, &err);
+    ngx_str_t           one, two;
+    ngx_llm_out_t       out, tree;
+    ngx_llm_error_t     err;
+    ngx_llm_response_t  parsed;
 
     ngx_llm_out_init(&out, pool, NULL, 0, TEST_OPENAI_MAX);
+    ngx_llm_out_init(&tree, pool, NULL, 0, TEST_OPENAI_MAX);
 
-    if (*rc == NGX_OK) {
-        test_openai_response(&out, res);
+    *rc = test_openai_read_response(&out, res, text, 1);
 
-    } else {
-        test_int(*rc, NGX_DECLINED);
+    test_int(test_openai_read_response(&tree, &parsed, text, 0), *rc);
+
+    one.data = out.start;
+    one.len = ngx_llm_out_len(&out);
+    two.data = tree.start;
+    two.len = ngx_llm_out_len(&tree);
+
+    test_same(one, two);
+
+    if (*rc != NGX_OK) {
+        ngx_memzero(&err, sizeof(ngx_llm_error_t));
+
+        test_int(ngx_llm_openai_read_response(text, &parsed, &err),
+                 NGX_DECLINED);
         test_ok(err.fail != 0 && err.message.len != 0 && err.type.len != 0);
-        test_openai_word(&out, "declined");
-        test_openai_error(&out, &err);
-        ngx_llm_out_char(&out, '\n');
     }
 
     return test_copy(out.start, ngx_llm_out_len(&out));
@@ -446,7 +450,7 @@ test_cut(void)
 /* every allocation fails once: an error, and nothing else */
 
 static void
-test_memory(const char *name)
+test_memory(const char *name, ngx_uint_t lazy)
 {
     char                 path[512];
     ngx_int_t            rc;
@@ -465,6 +469,8 @@ test_memory(const char *name)
 
         pool = test_reset();
         test_ok(ngx_llm_response_init(&res, pool) == NGX_OK);
+
+        res.lazy = lazy;
 
         ngx_stubs_fail = n;
         rc = ngx_llm_openai_read_response(&text, &res, &err);
@@ -513,10 +519,13 @@ main(int argc, char **argv)
     test_case = "";
     test_ok(n >= 30);
 
-    test_memory("tools-parallel.json");
-    test_memory("thinking-blocks.json");
-    test_memory("reasoning-details.json");
-    test_memory("content-list.json");
+    for (n = 0; n < 2; n++) {
+        test_memory("plain.json", n);
+        test_memory("tools-parallel.json", n);
+        test_memory("thinking-blocks.json", n);
+        test_memory("reasoning-details.json", n);
+        test_memory("content-list.json", n);
+    }
 
     return test_done("test_openai_response");
 }
