@@ -7,6 +7,12 @@
 #include "ngx_llm_chat.h"
 
 
+typedef struct {
+    ngx_llm_message_t   message;
+    ngx_llm_part_t      part;
+} ngx_llm_opened_t;
+
+
 static ngx_int_t ngx_llm_chat_prompt_message(ngx_llm_message_t *message,
     ngx_llm_prompt_pt handler, void *data);
 static ngx_int_t ngx_llm_media_type(ngx_str_t *escaped, ngx_str_t *plain);
@@ -63,9 +69,11 @@ ngx_llm_chat_init(ngx_llm_chat_t *chat, ngx_pool_t *pool, ngx_str_t *text)
 ngx_int_t
 ngx_llm_chat_open(ngx_llm_chat_t *chat)
 {
-    ngx_uint_t          i, n;
-    ngx_llm_plain_t    *plain;
-    ngx_llm_message_t  *message;
+    ngx_uint_t           i, n;
+    ngx_llm_part_t      *part;
+    ngx_llm_plain_t     *plain;
+    ngx_llm_opened_t    *opened;
+    ngx_llm_message_t   *message, **link;
 
     if (chat->plain == NULL) {
         return NGX_OK;
@@ -74,15 +82,31 @@ ngx_llm_chat_open(ngx_llm_chat_t *chat)
     plain = chat->plain->elts;
     n = chat->plain->nelts;
 
-    chat->plain = NULL;
-    chat->nmessages = 0;
+    opened = ngx_pcalloc(chat->pool, n * sizeof(ngx_llm_opened_t));
+    if (opened == NULL) {
+        return NGX_ERROR;
+    }
 
-    message = NULL;
+    chat->plain = NULL;
+
+    link = &chat->messages;
 
     for (i = 0; i < n; i++) {
-        message = ngx_llm_chat_add_plain(chat, &plain[i], message);
-        if (message == NULL) {
-            return NGX_ERROR;
+
+        message = &opened[i].message;
+        message->role = plain[i].role;
+        message->index = i;
+
+        *link = message;
+        link = &message->next;
+
+        if (plain[i].text.len) {
+            part = &opened[i].part;
+            part->type = NGX_LLM_PART_TEXT;
+            part->text = plain[i].text;
+            part->last = part;
+
+            message->parts = part;
         }
     }
 

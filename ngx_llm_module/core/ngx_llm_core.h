@@ -49,7 +49,7 @@ typedef struct {
 #define ngx_llm_out_len(out)  ((size_t) ((out)->last - (out)->start))
 
 #define ngx_llm_out_lit(out, s)                                              \
-    ngx_llm_out_data(out, (u_char *) s, sizeof(s) - 1)
+    ngx_llm_out_put(out, (u_char *) s, sizeof(s) - 1)
 
 
 /*
@@ -64,8 +64,13 @@ ngx_int_t ngx_llm_out_reserve(ngx_llm_out_t *out, size_t n);
 
 void ngx_llm_out_data(ngx_llm_out_t *out, u_char *data, size_t len);
 void ngx_llm_out_str(ngx_llm_out_t *out, ngx_str_t *s);
-void ngx_llm_out_char(ngx_llm_out_t *out, u_char c);
 void ngx_llm_out_int(ngx_llm_out_t *out, int64_t n);
+
+static ngx_inline void ngx_llm_out_char(ngx_llm_out_t *out, u_char c);
+
+/* the same as data(), for a length that is known here and not 0 */
+static ngx_inline void ngx_llm_out_put(ngx_llm_out_t *out, u_char *data,
+    size_t len);
 
 /* escaped text as a JSON string: the quotes are added, nothing else */
 void ngx_llm_out_quoted(ngx_llm_out_t *out, ngx_str_t *escaped);
@@ -91,6 +96,32 @@ void ngx_llm_out_path(ngx_llm_out_t *out, ngx_str_t *plain);
  * "failed"
  */
 void ngx_llm_out_header(ngx_llm_out_t *out, char *name, ngx_str_t *value);
+
+
+/* what failed has no room */
+
+static ngx_inline void
+ngx_llm_out_put(ngx_llm_out_t *out, u_char *data, size_t len)
+{
+    if (len > (size_t) (out->end - out->last)) {
+        ngx_llm_out_data(out, data, len);
+        return;
+    }
+
+    out->last = ngx_cpymem(out->last, data, len);
+}
+
+
+static ngx_inline void
+ngx_llm_out_char(ngx_llm_out_t *out, u_char c)
+{
+    if (out->last == out->end) {
+        ngx_llm_out_data(out, &c, 1);
+        return;
+    }
+
+    *out->last++ = c;
+}
 
 
 /* bytes of the UTF-8 character at p (RFC 3629), 0: there is none */

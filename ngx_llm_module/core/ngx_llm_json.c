@@ -245,7 +245,7 @@ ngx_llm_json_is(ngx_str_t *escaped, char *name)
 ngx_int_t
 ngx_llm_json_int(ngx_llm_json_t *node, int64_t *n)
 {
-    u_char      *p, *last;
+    u_char      *p, *safe, *last;
     uint64_t     value, limit;
     ngx_uint_t   minus;
 
@@ -264,9 +264,13 @@ ngx_llm_json_int(ngx_llm_json_t *node, int64_t *n)
         p++;
     }
 
+    /* so many digits fit, whatever they are */
+
+    safe = p + 18;
+
     for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
 
-        if (value > (limit - (*p - '0')) / 10) {
+        if (p >= safe && value > (limit - (*p - '0')) / 10) {
             return NGX_DECLINED;
         }
 

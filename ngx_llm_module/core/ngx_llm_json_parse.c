@@ -64,6 +64,9 @@ static ngx_llm_json_type_e ngx_llm_json_word_type(u_char c);
 static u_char *ngx_llm_json_number(u_char *p, u_char *last);
 static u_char *ngx_llm_json_ordinary(u_char *p, u_char *last,
     ngx_uint_t *escaped);
+#if (NGX_LLM_SCAN_BLOCK)
+static ngx_inline uint64_t ngx_llm_json_behind(uint64_t slashes);
+#endif
 static u_char *ngx_llm_json_escape(u_char *p, u_char *last);
 static u_char *ngx_llm_json_above(u_char *p, u_char *last);
 static void ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p);
@@ -559,7 +562,7 @@ ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
 
 /*
  * The first byte that takes a closer look, or last.  Short escapes may be
- * stepped over: in blocks they are, so that they cost no new start.
+ * stepped over: in blocks they are, without a look at each.
  */
 
 static u_char *
@@ -567,39 +570,85 @@ ngx_llm_json_ordinary(u_char *p, u_char *last, ngx_uint_t *escaped)
 {
 #if (NGX_LLM_SCAN_BLOCK)
 
-    u_char    *q, *next;
-    uint64_t   mask, bits;
+    u_char    *first;
+    uint64_t   special, slashes, behind;
 
     /* the byte behind the block may belong to an escape */
 
     while (last - p > NGX_LLM_SCAN_BLOCK) {
 
-        mask = ngx_llm_scan_mask(p);
-        next = p + NGX_LLM_SCAN_BLOCK;
+        special = ngx_llm_scan_block(ngx_llm_scan_special, p);
 
-        while (mask) {
-            q = p + (unsigned) __builtin_ctzll(mask);
-
-            if (q[0] != '\\' || !ngx_llm_json_short[q[1]]) {
-                return q;
-            }
-
-            *escaped = 1;
-
-            /* the backslash and what is behind it, in the next block, too */
-
-            bits = (mask & (0 - mask)) * 3;
-            mask &= ~bits;
-            next += bits >> NGX_LLM_SCAN_BLOCK;
+        if (special == 0) {
+            p += NGX_LLM_SCAN_BLOCK;
+            continue;
         }
 
-        p = next;
+        first = p + (unsigned) __builtin_ctzll(special);
+
+        if (*first != '\\') {
+            return first;
+        }
+
+        slashes = ngx_llm_scan_block(ngx_llm_scan_slash, p);
+        behind = ngx_llm_json_behind(slashes);
+
+        /* what is escaped is not special, but it must be an escape */
+
+        special &= ~(slashes | behind);
+        special |= behind & ~ngx_llm_scan_block(ngx_llm_scan_short, p)
+                   & (((uint64_t) 1 << NGX_LLM_SCAN_BLOCK) - 1);
+
+        /* the backslash itself, where its escape is none of these */
+
+        *escaped = 1;
+
+        if (special) {
+            first = p + (unsigned) __builtin_ctzll(special);
+            return (behind >> (first - p)) & 1 ? first - 1 : first;
+        }
+
+        behind >>= NGX_LLM_SCAN_BLOCK;
+        p += NGX_LLM_SCAN_BLOCK;
+
+        if (behind && !ngx_llm_json_short[*p]) {
+            return p - 1;
+        }
+
+        p += behind;
     }
 
 #endif
 
     return ngx_llm_scan_string(p, last);
 }
+
+
+#if (NGX_LLM_SCAN_BLOCK)
+
+/* bits behind backslashes that are not escaped themselves */
+
+static ngx_inline uint64_t
+ngx_llm_json_behind(uint64_t slashes)
+{
+    uint64_t  bit, behind;
+
+    if ((slashes & (slashes << 1)) == 0) {
+        return slashes << 1;
+    }
+
+    behind = 0;
+
+    while (slashes) {
+        bit = slashes & (0 - slashes);
+        behind |= bit << 1;
+        slashes &= ~(bit * 3);
+    }
+
+    return behind;
+}
+
+#endif
 
 
 /* p is at a backslash: behind the escape, or NULL */

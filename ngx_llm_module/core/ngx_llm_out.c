@@ -47,8 +47,7 @@ ngx_llm_out_reserve(ngx_llm_out_t *out, size_t n)
     len = ngx_llm_out_len(out);
 
     if (out->pool == NULL || n > out->max - len) {
-        out->failed = 1;
-        return NGX_ERROR;
+        goto failed;
     }
 
     /* len + n <= max; at least doubled, without an overflow */
@@ -63,8 +62,7 @@ ngx_llm_out_reserve(ngx_llm_out_t *out, size_t n)
 
     p = ngx_pnalloc(out->pool, size);
     if (p == NULL) {
-        out->failed = 1;
-        return NGX_ERROR;
+        goto failed;
     }
 
     if (len) {
@@ -81,6 +79,13 @@ ngx_llm_out_reserve(ngx_llm_out_t *out, size_t n)
     out->grown = 1;
 
     return NGX_OK;
+
+failed:
+
+    out->failed = 1;
+    out->end = out->last;
+
+    return NGX_ERROR;
 }
 
 
@@ -91,7 +96,7 @@ ngx_llm_out_data(ngx_llm_out_t *out, u_char *data, size_t len)
         return;
     }
 
-    if (out->failed || len > (size_t) (out->end - out->last)) {
+    if (len > (size_t) (out->end - out->last)) {
         if (ngx_llm_out_reserve(out, len) != NGX_OK) {
             return;
         }
@@ -105,19 +110,6 @@ void
 ngx_llm_out_str(ngx_llm_out_t *out, ngx_str_t *s)
 {
     ngx_llm_out_data(out, s->data, s->len);
-}
-
-
-void
-ngx_llm_out_char(ngx_llm_out_t *out, u_char c)
-{
-    if (out->failed || out->last == out->end) {
-        if (ngx_llm_out_reserve(out, 1) != NGX_OK) {
-            return;
-        }
-    }
-
-    *out->last++ = c;
 }
 
 

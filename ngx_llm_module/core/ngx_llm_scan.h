@@ -33,13 +33,15 @@
 
 #if (__SSE2__)
 
-/* a block's bytes, the first is the lowest bit; p needs no alignment */
+/* masks of a block's bytes, the first is the lowest bit; p may be anywhere */
 
 #define NGX_LLM_SCAN_BLOCK  32
 
-#define ngx_llm_scan_mask(p)                                                 \
-    ((uint32_t) _mm_movemask_epi8(ngx_llm_scan_special(p))                   \
-     | (uint32_t) _mm_movemask_epi8(ngx_llm_scan_special((p) + 16)) << 16)
+#define ngx_llm_scan_block(what, p)                                          \
+    ((uint64_t) _mm_movemask_epi8(what(p))                                   \
+     | (uint64_t) _mm_movemask_epi8(what((p) + 16)) << 16)
+
+#define ngx_llm_scan_is(word, c)  _mm_cmpeq_epi8(word, _mm_set1_epi8(c))
 
 
 static ngx_inline __m128i
@@ -56,7 +58,37 @@ ngx_llm_scan_special(u_char *p)
     word = _mm_xor_si128(_mm_loadu_si128((__m128i *) p), _mm_set1_epi8(2));
 
     return _mm_or_si128(_mm_subs_epi8(word, _mm_set1_epi8(('"' ^ 2) + 1)),
-                        _mm_cmpeq_epi8(word, _mm_set1_epi8('\\' ^ 2)));
+                        ngx_llm_scan_is(word, '\\' ^ 2));
+}
+
+
+static ngx_inline __m128i
+ngx_llm_scan_slash(u_char *p)
+{
+    return ngx_llm_scan_is(_mm_loadu_si128((__m128i *) p), '\\');
+}
+
+
+/* what may follow a backslash, but for "u" */
+
+static ngx_inline __m128i
+ngx_llm_scan_short(u_char *p)
+{
+    __m128i  word, one, two, three;
+
+    word = _mm_loadu_si128((__m128i *) p);
+
+    one = _mm_or_si128(ngx_llm_scan_is(word, 'n'),
+                       ngx_llm_scan_is(word, '"'));
+    two = _mm_or_si128(ngx_llm_scan_is(word, '\\'),
+                       ngx_llm_scan_is(word, 't'));
+    three = _mm_or_si128(ngx_llm_scan_is(word, '/'),
+                         ngx_llm_scan_is(word, 'r'));
+
+    one = _mm_or_si128(one, ngx_llm_scan_is(word, 'b'));
+    two = _mm_or_si128(two, ngx_llm_scan_is(word, 'f'));
+
+    return _mm_or_si128(_mm_or_si128(one, two), three);
 }
 
 #endif

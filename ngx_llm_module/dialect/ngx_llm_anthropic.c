@@ -459,6 +459,10 @@ ngx_llm_anthropic_blank(ngx_str_t *text)
     p = text->data;
     last = p + text->len;
 
+    if (*p > ' ' && *p < 0x7f && *p != '\\') {
+        return 0;
+    }
+
     while (p < last) {
         p = ngx_llm_anthropic_char(p, last, &c);
 

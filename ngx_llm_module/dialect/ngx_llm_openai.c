@@ -267,11 +267,17 @@ ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage)
         return NGX_DECLINED;
     }
 
-    usage->prompt = ngx_llm_json_count(node, "prompt_tokens",
-                               ngx_llm_json_count(node, "input_tokens", -1));
+    usage->prompt = ngx_llm_json_count(node, "prompt_tokens", -1);
 
-    usage->completion = ngx_llm_json_count(node, "completion_tokens",
-                               ngx_llm_json_count(node, "output_tokens", -1));
+    if (usage->prompt < 0) {
+        usage->prompt = ngx_llm_json_count(node, "input_tokens", -1);
+    }
+
+    usage->completion = ngx_llm_json_count(node, "completion_tokens", -1);
+
+    if (usage->completion < 0) {
+        usage->completion = ngx_llm_json_count(node, "output_tokens", -1);
+    }
 
     total = ngx_llm_json_count(node, "total_tokens", -1);
 

@@ -8,6 +8,9 @@
 #include "ngx_llm_quirks.h"
 
 
+#define NGX_LLM_REQUEST_MESSAGE  48
+
+
 static ngx_int_t ngx_llm_request_edit(ngx_llm_chat_t *chat,
     const ngx_llm_dialect_t *dialect, ngx_llm_target_t *target,
     ngx_array_t *slices, ngx_llm_error_t *err);
@@ -127,7 +130,14 @@ ngx_llm_request_write(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
 
     ngx_llm_out_init(&out, chat->pool, NULL, 0, max);
 
-    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
+    /* what grows is what stands around a message */
+
+    if (ngx_llm_out_reserve(&out, chat->text.len
+                                  + chat->nmessages * NGX_LLM_REQUEST_MESSAGE
+                                  + chat->ntools * NGX_LLM_REQUEST_MESSAGE
+                                  + 512)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -9,6 +9,9 @@
 #include "ngx_http_llm.h"
 
 
+static void ngx_http_llm_body_join(ngx_http_request_t *r);
+
+
 /*
  * Where the core kept the body in one buffer that buffer is used as it is.
  * With a temporary file all parts are copied: the core empties and reuses its
@@ -31,6 +34,8 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
     if (r->request_body == NULL || r->request_body->bufs == NULL) {
         return NGX_OK;
     }
+
+    ngx_http_llm_body_join(r);
 
     cl = r->request_body->bufs;
 
@@ -88,4 +93,46 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
     body->len = p - body->data;
 
     return NGX_OK;
+}
+
+
+/*
+ * What came with the header stands in front of the rest, in a buffer of its
+ * own.  Asked for a single buffer the core leaves room for it behind the rest:
+ * moving that takes no memory, and a long body takes a second time its size
+ * otherwise.
+ */
+
+static void
+ngx_http_llm_body_join(ngx_http_request_t *r)
+{
+    size_t        first, rest;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = r->request_body->bufs;
+
+    if (r->request_body->temp_file
+        || cl->next == NULL
+        || cl->next->next != NULL
+        || !ngx_buf_in_memory(cl->buf)
+        || !cl->next->buf->temporary)
+    {
+        return;
+    }
+
+    b = cl->next->buf;
+    first = cl->buf->last - cl->buf->pos;
+    rest = b->last - b->pos;
+
+    if (first > (size_t) (b->end - b->last)) {
+        return;
+    }
+
+    ngx_memmove(b->pos + first, b->pos, rest);
+    ngx_memcpy(b->pos, cl->buf->pos, first);
+
+    b->last += first;
+
+    r->request_body->bufs = cl->next;
 }

@@ -33,6 +33,8 @@ static ngx_uint_t ngx_http_llm_error_final(ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_error_discard(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_add_dropped(ngx_http_request_t *r,
     ngx_array_t *dropped);
+static ngx_int_t ngx_http_llm_set_header(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
 static ngx_uint_t ngx_http_llm_is_text(ngx_str_t *value);
 static ngx_int_t ngx_http_llm_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_lost(ngx_http_request_t *r,
@@ -324,7 +326,7 @@ ngx_http_llm_add_first_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ngx_str_t  *name;
 
     if (ctx->id.len
-        && ngx_http_llm_add_header(r, "x-request-id", &ctx->id) != NGX_OK)
+        && ngx_http_llm_set_header(r, "x-request-id", &ctx->id) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -375,9 +377,17 @@ ngx_http_llm_add_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         }
 
         value.data = p;
-        value.len = ngx_sprintf(p, "%ui", ctx->attempts) - p;
 
-        if (ngx_http_llm_add_header(r, "x-llm-attempts", &value) != NGX_OK) {
+        if (ctx->attempts < 10) {
+            *p++ = (u_char) ('0' + ctx->attempts);
+
+        } else {
+            p = ngx_sprintf(p, "%ui", ctx->attempts);
+        }
+
+        value.len = p - value.data;
+
+        if (ngx_http_llm_set_header(r, "x-llm-attempts", &value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -447,19 +457,28 @@ ngx_http_llm_add_dropped(ngx_http_request_t *r, ngx_array_t *dropped)
 ngx_int_t
 ngx_http_llm_add_header(ngx_http_request_t *r, char *name, ngx_str_t *value)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-
     if (!ngx_http_llm_is_text(value)) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "control character in the value of \"%s\", "
                       "header is not sent", name);
         return NGX_OK;
     }
+
+    return ngx_http_llm_set_header(r, name, value);
+}
+
+
+/* the value is known to be text */
+
+static ngx_int_t
+ngx_http_llm_set_header(ngx_http_request_t *r, char *name, ngx_str_t *value)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
 
     part = &r->headers_out.headers.part;
     h = part->elts;

@@ -18,6 +18,7 @@ static ngx_int_t ngx_http_llm_check_type(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_request_id(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 static ngx_uint_t ngx_http_llm_is_id(ngx_str_t *value);
+static u_char *ngx_http_llm_hex(u_char *p, uint64_t n);
 static ngx_int_t ngx_http_llm_refuse(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_int_t rc, ngx_llm_error_t *err);
 static void ngx_http_llm_body_handler(ngx_http_request_t *r);
@@ -168,6 +169,7 @@ ngx_http_llm_check_type(ngx_http_request_t *r, ngx_llm_error_t *err)
 static ngx_int_t
 ngx_http_llm_request_id(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
+    u_char           *p;
     uint64_t          n;
     ngx_str_t        *value;
 
@@ -196,9 +198,11 @@ ngx_http_llm_request_id(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ctx->id.len = ngx_sprintf(ctx->id.data, "req_%016xL%016xL",
-                              (int64_t) base, (int64_t) n)
-                  - ctx->id.data;
+    p = ngx_cpymem(ctx->id.data, "req_", sizeof("req_") - 1);
+    p = ngx_http_llm_hex(p, base);
+    p = ngx_http_llm_hex(p, n);
+
+    ctx->id.len = p - ctx->id.data;
 
     return NGX_OK;
 }
@@ -226,6 +230,22 @@ ngx_http_llm_is_id(ngx_str_t *value)
     }
 
     return 1;
+}
+
+
+/* all 16 digits */
+
+static u_char *
+ngx_http_llm_hex(u_char *p, uint64_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < 16; i++) {
+        *p++ = "0123456789abcdef"[n >> 60];
+        n <<= 4;
+    }
+
+    return p;
 }
 
 

@@ -748,6 +748,7 @@ ngx_http_llm_merge_gateway(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
 static ngx_int_t
 ngx_http_llm_init_process(ngx_cycle_t *cycle)
 {
+    void                      *p;
     ngx_http_llm_main_conf_t  *lmcf;
 
     lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
@@ -755,6 +756,20 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
     if (lmcf == NULL || lmcf->providers.nelts == 0) {
         return NGX_OK;
     }
+
+    /*
+     * glibc gives what is free at the end of the heap back to the system when
+     * it is more than 128k, which a few long prompts are, and takes it again
+     * page by page.  It keeps twice the largest block that was ever freed: a
+     * worker behaves from the start as one that has seen a large body.
+     */
+
+    p = ngx_alloc(NGX_HTTP_LLM_BODY_SIZE, cycle->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_free(p);
 
     return ngx_http_llm_peers_init_process(cycle);
 }

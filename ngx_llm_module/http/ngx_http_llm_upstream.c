@@ -494,6 +494,7 @@ ngx_http_llm_pass_header(ngx_http_request_t *r, ngx_http_llm_attempt_t *at,
     for (pass = ngx_http_llm_passes; pass->name.len; pass++) {
 
         if (name->len < pass->name.len
+            || (name->data[0] | 0x20) != pass->name.data[0]
             || ngx_strncasecmp(name->data, pass->name.data, pass->name.len)
                != 0)
         {

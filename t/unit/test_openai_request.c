@@ -432,10 +432,7 @@ test_lazy(void)
     test_int(ngx_llm_chat_open(&chat), NGX_ERROR);
     ngx_stubs_fail = 0;
 
-    ngx_llm_chat_init(&chat, pool, &text);
-    chat.lazy = 1;
-
-    test_int(ngx_llm_openai_read_request(&chat, &err), NGX_OK);
+    test_ok(chat.plain != NULL);
     test_int(ngx_llm_chat_open(&chat), NGX_OK);
     test_ok(chat.plain == NULL);
     test_int(chat.nmessages, 3);
