@@ -7,6 +7,10 @@
 #include "ngx_llm_anthropic.h"
 
 
+/* the longest name that is remembered */
+#define NGX_LLM_ANTHROPIC_LAST  64
+
+
 #define NGX_LLM_ANTHROPIC_BUDGET  (NGX_LLM_ANTHROPIC_ENABLED                  \
                                    |NGX_LLM_ANTHROPIC_DISABLED                \
                                    |NGX_LLM_ANTHROPIC_SAMPLING)
@@ -117,7 +121,17 @@ static const ngx_llm_anthropic_model_t  ngx_llm_anthropic_models[] = {
 const ngx_llm_anthropic_model_t *
 ngx_llm_anthropic_model(ngx_str_t *name)
 {
-    const ngx_llm_anthropic_model_t  *model;
+    const ngx_llm_anthropic_model_t         *model;
+
+    static size_t                            len;
+    static u_char                            last[NGX_LLM_ANTHROPIC_LAST];
+    static const ngx_llm_anthropic_model_t  *known;
+
+    /* the same few names are asked for again and again */
+
+    if (len && name->len == len && ngx_memcmp(name->data, last, len) == 0) {
+        return known;
+    }
 
     model = ngx_llm_anthropic_models;
 
@@ -126,6 +140,12 @@ ngx_llm_anthropic_model(ngx_str_t *name)
         /* the last pattern fits all */
 
         model++;
+    }
+
+    if (name->len <= NGX_LLM_ANTHROPIC_LAST) {
+        known = model;
+        len = name->len;
+        ngx_memcpy(last, name->data, len);
     }
 
     return model;

@@ -109,15 +109,6 @@ typedef struct {
 } ngx_llm_openai_read_t;
 
 
-/* a choice of an answer that was taken */
-
-typedef struct {
-    ngx_llm_json_t   *choices;      /* that it was one of; NULL: none was */
-    ngx_str_t         text;
-    ngx_str_t         finish;
-} ngx_llm_openai_plain_t;
-
-
 /* client side: ngx_llm_openai_request.c, _messages.c, _response.c, _events.c */
 
 ngx_int_t ngx_llm_openai_read_request(ngx_llm_chat_t *chat,
@@ -132,13 +123,13 @@ ngx_int_t ngx_llm_openai_read_tool_choice(ngx_llm_openai_read_t *rd,
 ngx_int_t ngx_llm_openai_read_functions(ngx_llm_openai_read_t *rd);
 
 /*
- * ngx_llm_openai_plain.c: what the parser may leave out (ngx_llm_json_take_pt).
- * data: ngx_llm_openai_read_t, ngx_llm_openai_plain_t
+ * ngx_llm_openai_plain.c: what the parser may leave out (ngx_llm_json_take_pt),
+ * data is an ngx_llm_openai_read_t; and answers that need no parser
  */
 u_char *ngx_llm_openai_take_request(void *data, ngx_llm_json_t *member,
     u_char *p, u_char *last);
-u_char *ngx_llm_openai_take_response(void *data, ngx_llm_json_t *member,
-    u_char *p, u_char *last);
+ngx_int_t ngx_llm_openai_plain_response(ngx_str_t *text,
+    ngx_llm_response_t *res);
 
 /* refuses the request: what is wrong with the member that the rest names */
 ngx_int_t ngx_llm_openai_bad(ngx_llm_openai_read_t *rd, char *what,
@@ -236,8 +227,13 @@ ngx_int_t ngx_llm_openai_broken(ngx_pool_t *pool, ngx_llm_json_t *choice,
 ngx_str_t *ngx_llm_openai_finish_word(ngx_llm_chat_t *chat,
     ngx_llm_finish_e finish);
 
-/* NGX_DECLINED: the node says nothing about usage */
+/* ngx_llm_openai_usage.c; NGX_DECLINED: the node says nothing about usage */
 ngx_int_t ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage);
+
+/* the same without a tree: behind the value, NULL: it is for the parser */
+u_char *ngx_llm_openai_plain_usage(u_char *p, u_char *last,
+    ngx_llm_usage_t *usage);
+
 void ngx_llm_openai_write_usage(ngx_llm_usage_t *usage, ngx_llm_out_t *out);
 
 /*

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * Messages, tools and choices as most are, read without a tree.  What has any
+ * Messages, tools and answers as most are, read without a tree.  What has any
  * other member, a member twice, or a value of another kind is left to the
  * parser and the readers behind it, so that only they refuse.
  */
@@ -29,6 +29,12 @@
 #define NGX_LLM_OPENAI_PLAIN_STRICT    0x0080
 #define NGX_LLM_OPENAI_PLAIN_MESSAGE   0x0100
 #define NGX_LLM_OPENAI_PLAIN_FINISH    0x0200
+#define NGX_LLM_OPENAI_PLAIN_CHOICES   0x0400
+#define NGX_LLM_OPENAI_PLAIN_USAGE     0x0800
+#define NGX_LLM_OPENAI_PLAIN_ID        0x1000
+#define NGX_LLM_OPENAI_PLAIN_MODEL     0x2000
+#define NGX_LLM_OPENAI_PLAIN_TIER      0x4000
+#define NGX_LLM_OPENAI_PLAIN_CREATED   0x8000
 
 
 /* the node is there for its text: nothing else of it is looked at */
@@ -39,6 +45,19 @@ typedef struct {
 } ngx_llm_openai_plain_tool_t;
 
 
+/* an answer so far */
+
+typedef struct {
+    ngx_str_t         id;
+    ngx_str_t         model;
+    ngx_str_t         tier;
+    ngx_str_t         text;
+    ngx_str_t         finish;
+    int64_t           created;
+    ngx_llm_usage_t   usage;
+} ngx_llm_openai_plain_t;
+
+
 static u_char *ngx_llm_openai_plain_message(ngx_llm_chat_t *chat, u_char *p,
     u_char *last);
 static u_char *ngx_llm_openai_plain_role(u_char *p, u_char *last,
@@ -47,6 +66,12 @@ static u_char *ngx_llm_openai_plain_tool(ngx_llm_openai_read_t *rd,
     u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p,
     u_char *last);
+static u_char *ngx_llm_openai_plain_root(ngx_llm_openai_plain_t *plain,
+    u_char *p, u_char *last);
+static u_char *ngx_llm_openai_plain_choices(ngx_llm_openai_plain_t *plain,
+    u_char *p, u_char *last);
+static u_char *ngx_llm_openai_plain_choice(ngx_llm_openai_plain_t *plain,
+    u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_answer(ngx_llm_openai_plain_t *plain,
     u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_null(ngx_str_t *key, u_char *p,
@@ -326,25 +351,201 @@ ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p, u_char *last)
 }
 
 
-/* a choice of an answer: a text, or none, and why it ended */
+/*
+ * A whole answer with one choice that is a text.  NGX_OK; NGX_DECLINED: it is
+ * for the parser, and nothing of it is in res; NGX_ERROR.
+ */
 
-u_char *
-ngx_llm_openai_take_response(void *data, ngx_llm_json_t *member, u_char *p,
+ngx_int_t
+ngx_llm_openai_plain_response(ngx_str_t *text, ngx_llm_response_t *res)
+{
+    u_char                  *p, *last;
+    ngx_llm_part_t          *part;
+    ngx_llm_choice_t        *choice;
+    ngx_llm_openai_plain_t   plain;
+
+    ngx_memzero(&plain, sizeof(ngx_llm_openai_plain_t));
+
+    p = text->data;
+    last = p + text->len;
+
+    ngx_llm_json_skip(p, last);
+
+    p = ngx_llm_openai_plain_root(&plain, p, last);
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_llm_json_skip(p, last);
+
+    if (p != last) {
+        return NGX_DECLINED;
+    }
+
+    choice = ngx_array_push(&res->choices);
+    if (choice == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(choice, sizeof(ngx_llm_choice_t));
+
+    choice->finish = ngx_llm_openai_finish_of(&plain.finish);
+
+    if (choice->finish == NGX_LLM_FINISH_NONE) {
+        choice->finish = NGX_LLM_FINISH_STOP;
+    }
+
+    if (plain.text.len) {
+        part = ngx_llm_chat_add_part(res->pool, &choice->parts,
+                                     NGX_LLM_PART_TEXT);
+        if (part == NULL) {
+            return NGX_ERROR;
+        }
+
+        part->text = plain.text;
+    }
+
+    res->id = plain.id;
+    res->model = plain.model;
+    res->created = plain.created;
+    res->usage = plain.usage;
+
+    if (plain.tier.len) {
+        res->service_tier = plain.tier;
+    }
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_llm_openai_plain_root(ngx_llm_openai_plain_t *plain, u_char *p,
     u_char *last)
 {
-    ngx_llm_openai_plain_t *plain = data;
+    ngx_str_t       key;
+    ngx_uint_t      bit, seen, values;
+    ngx_llm_json_t  node;
 
-    ngx_str_t   key;
-    ngx_uint_t  seen;
+    if (p == last || *p++ != '{') {
+        return NULL;
+    }
 
-    if (*p++ != '{'
-        || member->type != NGX_LLM_JSON_ARRAY
-        || !ngx_llm_json_key_is(&member->key, "choices")
-        || plain->choices)
+    seen = 0;
+    ngx_str_null(&key);
+
+    for ( ;; ) {
+        p = ngx_llm_json_member(p, last, &key);
+
+        if (p == NULL || key.data == NULL) {
+            break;
+        }
+
+        if (ngx_llm_json_key_is(&key, "choices")) {
+            bit = NGX_LLM_OPENAI_PLAIN_CHOICES;
+            p = ngx_llm_openai_plain_choices(plain, p, last);
+
+        } else if (ngx_llm_json_key_is(&key, "usage")) {
+            bit = NGX_LLM_OPENAI_PLAIN_USAGE;
+            p = ngx_llm_openai_plain_usage(p, last, &plain->usage);
+
+        } else if (ngx_llm_json_key_is(&key, "id")) {
+            bit = NGX_LLM_OPENAI_PLAIN_ID;
+            p = ngx_llm_openai_plain_string(p, last, &plain->id);
+
+        } else if (ngx_llm_json_key_is(&key, "model")) {
+            bit = NGX_LLM_OPENAI_PLAIN_MODEL;
+            p = ngx_llm_openai_plain_string(p, last, &plain->model);
+
+        } else if (ngx_llm_json_key_is(&key, "service_tier") && *p == '"') {
+            bit = NGX_LLM_OPENAI_PLAIN_TIER;
+            p = ngx_llm_openai_plain_string(p, last, &plain->tier);
+
+        } else if (ngx_llm_json_key_is(&key, "created")) {
+            bit = NGX_LLM_OPENAI_PLAIN_CREATED;
+
+            if (*p < '0' || *p > '9') {
+                return NULL;
+            }
+
+            node.type = NGX_LLM_JSON_NUMBER;
+            node.raw.data = p;
+
+            p = ngx_llm_json_word(p, last);
+
+            node.raw.len = p ? p - node.raw.data : 0;
+
+            if (ngx_llm_json_int(&node, &plain->created) != NGX_OK) {
+                return NULL;
+            }
+
+        } else if (ngx_llm_json_key_is(&key, "object")
+                   || ngx_llm_json_key_is(&key, "system_fingerprint")
+                   || ngx_llm_json_key_is(&key, "service_tier"))
+        {
+            bit = 0;
+            values = 1;
+            p = ngx_llm_json_pass(p, last, &values);
+
+        } else {
+            return NULL;
+        }
+
+        if (p == NULL || (seen & bit)) {
+            return NULL;
+        }
+
+        seen |= bit;
+    }
+
+    if ((seen & (NGX_LLM_OPENAI_PLAIN_CHOICES|NGX_LLM_OPENAI_PLAIN_USAGE))
+        != (NGX_LLM_OPENAI_PLAIN_CHOICES|NGX_LLM_OPENAI_PLAIN_USAGE))
     {
         return NULL;
     }
 
+    return p;
+}
+
+
+/* a list of one choice */
+
+static u_char *
+ngx_llm_openai_plain_choices(ngx_llm_openai_plain_t *plain, u_char *p,
+    u_char *last)
+{
+    if (*p++ != '[') {
+        return NULL;
+    }
+
+    ngx_llm_json_skip(p, last);
+
+    if (p == last || *p != '{') {
+        return NULL;
+    }
+
+    p = ngx_llm_openai_plain_choice(plain, p, last);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    ngx_llm_json_skip(p, last);
+
+    return (p == last || *p != ']') ? NULL : p + 1;
+}
+
+
+/* a text, or none, and why it ended */
+
+static u_char *
+ngx_llm_openai_plain_choice(ngx_llm_openai_plain_t *plain, u_char *p,
+    u_char *last)
+{
+    ngx_str_t   key;
+    ngx_uint_t  seen;
+
+    p++;
     seen = 0;
     ngx_str_null(&key);
 
@@ -386,8 +587,6 @@ ngx_llm_openai_take_response(void *data, ngx_llm_json_t *member, u_char *p,
     {
         return NULL;
     }
-
-    plain->choices = member;
 
     return p;
 }

@@ -9,8 +9,6 @@
 #include "ngx_llm_openai.h"
 
 
-static ngx_int_t ngx_llm_openai_plain_choice(ngx_llm_response_t *res,
-    ngx_llm_openai_plain_t *plain);
 static ngx_int_t ngx_llm_openai_read_choice(ngx_llm_response_t *res,
     ngx_llm_json_t *node);
 static ngx_int_t ngx_llm_openai_read_message(ngx_pool_t *pool,
@@ -39,24 +37,24 @@ ngx_int_t
 ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_error_t *err)
 {
-    ngx_int_t                rc;
-    ngx_str_t                tier;
-    ngx_uint_t               n;
-    ngx_llm_json_t          *root, *choices, *node;
-    ngx_llm_json_conf_t      conf;
-    ngx_llm_openai_plain_t   plain;
+    ngx_int_t             rc;
+    ngx_str_t             tier;
+    ngx_uint_t            n;
+    ngx_llm_json_t       *root, *choices, *node;
+    ngx_llm_json_conf_t   conf;
+
+    if (res->lazy) {
+        rc = ngx_llm_openai_plain_response(text, res);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
 
     ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
 
     conf.max_depth = NGX_LLM_MAX_DEPTH;
     conf.max_nodes = NGX_LLM_MAX_NODES;
-
-    plain.choices = NULL;
-
-    if (res->lazy) {
-        conf.take = ngx_llm_openai_take_response;
-        conf.data = &plain;
-    }
 
     root = ngx_llm_json_parse(res->pool, text, &conf);
 
@@ -75,17 +73,8 @@ ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
 
     choices = ngx_llm_json_get(root, "choices");
 
-    if (plain.choices && (plain.choices != choices || choices->child)) {
-
-        /* more than one, which have an order */
-
-        res->lazy = 0;
-
-        return ngx_llm_openai_read_response(text, res, err);
-    }
-
     if (choices == NULL || choices->type != NGX_LLM_JSON_ARRAY
-        || (choices->child == NULL && plain.choices == NULL))
+        || choices->child == NULL)
     {
         tier = ngx_llm_json_str(root, "object");
 
@@ -114,12 +103,6 @@ ngx_llm_openai_read_response(ngx_str_t *text, ngx_llm_response_t *res,
 
     if (tier.len) {
         res->service_tier = tier;
-    }
-
-    if (plain.choices
-        && ngx_llm_openai_plain_choice(res, &plain) != NGX_OK)
-    {
-        return NGX_ERROR;
     }
 
     n = 0;
@@ -169,42 +152,6 @@ invalid:
     err->fail = NGX_LLM_FAIL_INVALID;
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_llm_openai_plain_choice(ngx_llm_response_t *res,
-    ngx_llm_openai_plain_t *plain)
-{
-    ngx_llm_part_t    *part;
-    ngx_llm_choice_t  *choice;
-
-    choice = ngx_array_push(&res->choices);
-    if (choice == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(choice, sizeof(ngx_llm_choice_t));
-
-    choice->finish = ngx_llm_openai_finish_of(&plain->finish);
-
-    if (choice->finish == NGX_LLM_FINISH_NONE) {
-        choice->finish = NGX_LLM_FINISH_STOP;
-    }
-
-    if (plain->text.len == 0) {
-        return NGX_OK;
-    }
-
-    part = ngx_llm_chat_add_part(res->pool, &choice->parts,
-                                 NGX_LLM_PART_TEXT);
-    if (part == NULL) {
-        return NGX_ERROR;
-    }
-
-    part->text = plain->text;
-
-    return NGX_OK;
 }
 
 
