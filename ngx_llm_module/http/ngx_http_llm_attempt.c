@@ -13,7 +13,7 @@
 #include "ngx_llm_request.h"
 
 
-#define NGX_HTTP_LLM_HEAD_SIZE     1024
+#define NGX_HTTP_LLM_HEAD_SIZE     512
 #define NGX_HTTP_LLM_MAX_HEAD      65536
 #define NGX_HTTP_LLM_SCRATCH_SIZE  2048
 

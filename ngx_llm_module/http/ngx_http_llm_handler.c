@@ -142,7 +142,8 @@ ngx_http_llm_check_type(ngx_http_request_t *r, ngx_llm_error_t *err)
     p = type->data;
 
     if (len == sizeof("application/json") - 1
-        && ngx_strncasecmp(p, (u_char *) "application/json", len) == 0)
+        && (ngx_memcmp(p, "application/json", len) == 0
+            || ngx_strncasecmp(p, (u_char *) "application/json", len) == 0))
     {
         return NGX_OK;
     }

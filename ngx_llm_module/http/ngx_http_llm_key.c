@@ -519,8 +519,9 @@ ngx_http_llm_credentials_bearer(ngx_str_t *header, ngx_str_t *value)
     last = p + header->len;
 
     if (header->len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
-           != 0)
+        || (ngx_memcmp(p, "Bearer ", sizeof("Bearer ") - 1) != 0
+            && ngx_strncasecmp(p, (u_char *) "Bearer ", sizeof("Bearer ") - 1)
+               != 0))
     {
         return NGX_DECLINED;
     }

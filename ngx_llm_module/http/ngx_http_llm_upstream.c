@@ -339,9 +339,15 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     value.data = r->header_start;
     value.len = r->header_end - r->header_start;
 
+    /* the parser left a copy in lower case, of up to 32 bytes */
+
 #define ngx_http_llm_name_is(s)                                              \
     (name.len == sizeof(s) - 1                                               \
-     && ngx_strncasecmp(name.data, (u_char *) s, sizeof(s) - 1) == 0)
+     && ngx_memcmp(r->lowcase_header, s, sizeof(s) - 1) == 0)
+
+#define ngx_http_llm_value_is(s)                                             \
+    (value.len == sizeof(s) - 1                                              \
+     && ngx_memcmp(value.data, s, sizeof(s) - 1) == 0)
 
 #define ngx_http_llm_value_has(s)                                            \
     (ngx_strlcasestrn(value.data, value.data + value.len,                    \
@@ -352,7 +358,9 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("connection") - 1:
 
         if (ngx_http_llm_name_is("connection")) {
-            if (ngx_http_llm_value_has("close")) {
+            if (!ngx_http_llm_value_is("keep-alive")
+                && ngx_http_llm_value_has("close"))
+            {
                 at->keepalive = 0;
             }
 
@@ -386,8 +394,9 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("content-type") - 1:
 
         if (ngx_http_llm_name_is("content-type")) {
-            at->json = ngx_http_llm_value_has("json")
-                       && !ngx_http_llm_value_has("ndjson");
+            at->json = ngx_http_llm_value_is("application/json")
+                       || (ngx_http_llm_value_has("json")
+                           && !ngx_http_llm_value_has("ndjson"));
             return NGX_OK;
         }
 

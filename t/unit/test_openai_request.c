@@ -24,6 +24,9 @@ typedef struct {
 } test_bad_t;
 
 
+#define M(s)  "{\"model\":\"m\",\"messages\":[" s "]}"
+#define T(s)  "{\"model\":\"m\"," TEST_USER ",\"tools\":[" s "]}"
+
 #define TEST_TOOL                                                            \
     "{\"type\":\"function\",\"function\":{\"name\":\"t\",\"parameters\":{}}}"
 
@@ -402,6 +405,94 @@ test_read(ngx_str_t *text, ngx_uint_t lazy, ngx_str_t *want)
 }
 
 
+/* what looks plain and is not: the same as from a tree alone */
+
+static void
+test_odd(void)
+{
+    ngx_str_t        text, one, two;
+    ngx_uint_t       i;
+    ngx_pool_t      *pool;
+    ngx_llm_out_t    tree, lazy;
+    ngx_llm_chat_t   chat;
+
+    static const char  *odd[] = {
+        M("{\"role\":\"user\",\"role\":\"assistant\",\"content\":\"a\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"content\":\"b\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"content\":null}"),
+        M("{\"role\":\"user\",\"content\":null,\"content\":\"a\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"c\\u006fntent\":\"b\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"name\":\"n\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"name\":null,"
+          "\"name\":\"n\"}"),
+        M("{\"role\":\"assistant\",\"content\":\"a\",\"refusal\":\"r\"}"),
+        M("{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[]}"),
+        M("{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":5}"),
+        M("{\"role\":\"assistant\",\"content\":\"a\",\"reasoning\":\"r\"}"),
+        M("{\"role\":\"assistant\",\"content\":null}"),
+        M("{\"role\":\"user\",\"content\":\"a\",\"cache_control\":"
+          "{\"type\":\"ephemeral\"}}"),
+        M("{\"role\":\"users\",\"content\":\"a\"}"),
+        M("{\"role\":\"user\\u0000\",\"content\":\"a\"}"),
+        M("{\"role\":\"tool\",\"content\":\"a\"}"),
+        M("{\"role\":\"function\",\"content\":\"a\",\"name\":\"f\"}"),
+        M("{\"content\":\"a\"}"),
+        M("{\"role\":\"user\"}"),
+        M("{}"),
+        M("{\"role\":\"user\",\"content\":\"a\"},5"),
+        M("5,{\"role\":\"user\",\"content\":\"a\"}"),
+        M("{\"role\":\"user\",\"content\":\"a\"},"),
+        M("{\"role\":\"user\",\"content\":\"a\",}"),
+        M("{\"role\":\"user\" \"content\":\"a\"}"),
+        M("{\"role\":\"user\",\"content\":\"\\x\"}"),
+        M("{\"role\":\"user\",\"content\":\"\\ud800\"}"),
+        M("{\"role\":\"user\",\"content\":\"\xff\"}"),
+        M("[{\"role\":\"user\",\"content\":\"a\"}]"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\",\"name\":"
+          "\"b\"}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"\"}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\","
+          "\"description\":null,\"parameters\":null,\"strict\":null}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\","
+          "\"parameters\":[]}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\","
+          "\"parameters\":{\"a\":1,}}}"),
+        T("{\"type\":\"function\",\"type\":\"custom\",\"function\":"
+          "{\"name\":\"a\"}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\"},"
+          "\"function\":{\"name\":\"b\"}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\"},"
+          "\"cache_control\":{\"type\":\"ephemeral\"}}"),
+        T("{\"function\":{\"name\":\"a\"}}"),
+        T("{\"type\":\"function\",\"function\":{\"name\":\"a\"}},{},"
+          "{\"type\":\"function\",\"function\":{\"name\":\"b\"}}"),
+        NULL
+    };
+
+    for (i = 0; odd[i]; i++) {
+
+        test_case = odd[i];
+        text = test_copy(odd[i], strlen(odd[i]));
+        pool = test_reset();
+
+        ngx_llm_out_init(&tree, pool, NULL, 0, TEST_OPENAI_MAX);
+        ngx_llm_out_init(&lazy, pool, NULL, 0, TEST_OPENAI_MAX);
+
+        test_int(test_openai_read_request(&lazy, &chat, &text, 1),
+                 test_openai_read_request(&tree, &chat, &text, 0));
+
+        one.data = lazy.start;
+        one.len = ngx_llm_out_len(&lazy);
+        two.data = tree.start;
+        two.len = ngx_llm_out_len(&tree);
+
+        test_same(one, two);
+
+        free(text.data);
+    }
+}
+
+
 /* what is all plain is left alone until it is opened, and then is the same */
 
 static void
@@ -537,6 +628,7 @@ main(int argc, char **argv)
     test_case = "";
     test_ok(n >= 20);
 
+    test_odd();
     test_lazy();
 
     for (n = 0; n < 2; n++) {

@@ -447,6 +447,99 @@ test_cut(void)
 }
 
 
+/* what looks plain and is not; test_dump() compares it with a tree */
+
+static void
+test_odd(void)
+{
+    ngx_int_t            rc;
+    ngx_str_t            text, got;
+    ngx_uint_t           i;
+    ngx_llm_response_t   res;
+
+#define U  "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}"
+#define C  "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"     \
+           "\"a\"},\"finish_reason\":\"length\"}"
+#define A(s)  "{\"id\":\"i\",\"choices\":[" s "]," U "}"
+#define N(s)  "{\"choices\":[" C "],\"usage\":{" s "}}"
+
+    static const char  *odd[] = {
+        A(C),
+        A(C) " ",
+        " " A(C) "x",
+        A(C "," C),
+        A(C ",5"),
+        A(C ","),
+        A("5," C),
+        "{\"choices\":[" C "],\"choices\":[]," U "}",
+        "{\"choices\":[],\"choices\":[" C "]," U "}",
+        "{\"choices\":[" C "],\"choices\":[" C "]," U "}",
+        "{\"choices\":[" C "]," U ",\"usage\":null}",
+        "{\"choices\":[" C "],\"usage\":null}",
+        "{\"choices\":[" C "]}",
+        "{\"choices\":[" C "],\"x_groq\":{" U "}}",
+        "{\"choices\":[" C "]," U ",\"error\":{\"message\":\"m\"}}",
+        "{\"choices\":[" C "]," U ",\"error\":null}",
+        "{\"choices\":[" C "]," U ",\"id\":\"i\",\"id\":\"j\"}",
+        "{\"choices\":[" C "]," U ",\"created\":5,\"service_tier\":\"s\","
+            "\"object\":\"o\",\"system_fingerprint\":null}",
+        "{\"choices\":[" C "]," U ",\"created\":1e3}",
+        "{\"choices\":[" C "]," U ",\"created\":-5}",
+        "{\"choices\":[" C "]," U ",\"service_tier\":null}",
+        "{" U "}",
+        "{}",
+        A("{\"message\":{\"content\":\"a\"},\"finish_reason\":null}"),
+        A("{\"message\":{\"content\":\"a\"},\"finish_reason\":\"\"}"),
+        A("{\"message\":{\"content\":\"a\"},\"finish_reason\":\"odd\"}"),
+        A("{\"message\":{\"content\":\"a\"}}"),
+        A("{\"message\":{\"content\":null},\"finish_reason\":\"stop\"}"),
+        A("{\"message\":{},\"finish_reason\":\"stop\"}"),
+        A("{\"message\":{\"content\":\"a\"},\"message\":{\"content\":"
+          "\"b\"},\"finish_reason\":\"stop\"}"),
+        A("{\"message\":{\"content\":\"a\",\"tool_calls\":[{\"id\":\"x\","
+          "\"function\":{\"name\":\"f\"}}]},\"finish_reason\":\"stop\"}"),
+        A("{\"message\":{\"content\":\"a\",\"tool_calls\":null,"
+          "\"annotations\":[],\"refusal\":null,\"audio\":null},"
+          "\"logprobs\":null,\"finish_reason\":\"stop\"}"),
+        A("{\"message\":{\"content\":\"a\",\"reasoning_content\":\"r\"},"
+          "\"finish_reason\":\"stop\"}"),
+        A("{\"text\":\"t\",\"message\":{\"content\":\"a\"},"
+          "\"finish_reason\":\"stop\"}"),
+        N(""),
+        N("\"prompt_tokens\":1"),
+        N("\"prompt_tokens\":-1,\"input_tokens\":2"),
+        N("\"prompt_tokens\":1,\"prompt_tokens\":2"),
+        N("\"prompt_tokens\":1,\"prompt_tokens\":null"),
+        N("\"prompt_tokens\":1.5,\"completion_tokens\":2"),
+        N("\"prompt_tokens\":99999999999999999999,\"total_tokens\":7"),
+        N("\"prompt_tokens\":5,\"total_tokens\":7,\"cost\":0.1"),
+        N("\"prompt_tokens\":5,\"completion_tokens\":1,\"cost\":\"c\""),
+        N("\"prompt_tokens\":5,\"completion_tokens\":1,"
+          "\"prompt_tokens_details\":{\"cached_tokens\":2,\"audio_tokens\":1,"
+          "\"cache_write_tokens\":1},\"completion_tokens_details\":"
+          "{\"reasoning_tokens\":1,\"audio_tokens\":0}"),
+        N("\"prompt_tokens\":5,\"prompt_tokens_details\":"
+          "{\"cached_tokens\":2},\"prompt_tokens_details\":{}"),
+        N("\"prompt_tokens\":5,\"prompt_tokens_details\":"
+          "{\"cached_tokens\":2},\"prompt_tokens_details\":null"),
+        N("\"prompt_tokens\":5,\"prompt_cache_hit_tokens\":2,"
+          "\"cache_creation_input_tokens\":9,\"reasoning_tokens\":3"),
+        NULL
+    };
+
+    for (i = 0; odd[i]; i++) {
+
+        test_case = odd[i];
+        text = test_copy(odd[i], strlen(odd[i]));
+
+        got = test_dump(test_reset(), &text, &res, &rc);
+
+        free(got.data);
+        free(text.data);
+    }
+}
+
+
 /* every allocation fails once: an error, and nothing else */
 
 static void
@@ -500,6 +593,7 @@ main(int argc, char **argv)
     test_answers();
     test_errors();
     test_cut();
+    test_odd();
 
     n = 0;
     dir = opendir(TEST_DIR);
