@@ -429,33 +429,24 @@ ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p, u_char *last)
 u_char *
 ngx_llm_json_word(u_char *p, u_char *last)
 {
-    ngx_str_t  word;
+#define ngx_llm_json_word_is(s)                                              \
+    (((size_t) (last - p) >= sizeof(s) - 1                                   \
+      && ngx_memcmp(p, s, sizeof(s) - 1) == 0) ? p + sizeof(s) - 1 : NULL)
 
     switch (*p) {
 
     case 'n':
-        ngx_str_set(&word, "null");
-        break;
+        return ngx_llm_json_word_is("null");
 
     case 't':
-        ngx_str_set(&word, "true");
-        break;
+        return ngx_llm_json_word_is("true");
 
     case 'f':
-        ngx_str_set(&word, "false");
-        break;
+        return ngx_llm_json_word_is("false");
 
     default:
         return ngx_llm_json_number(p, last);
     }
-
-    if ((size_t) (last - p) < word.len
-        || ngx_memcmp(p, word.data, word.len) != 0)
-    {
-        return NULL;
-    }
-
-    return p + word.len;
 }
 
 

@@ -555,6 +555,60 @@ test_lazy(void)
 }
 
 
+static ngx_int_t
+test_prompt(void *data, ngx_str_t *escaped)
+{
+    size_t *size = data;
+
+    *size += escaped->len;
+
+    return NGX_OK;
+}
+
+
+/* who looks at messages finds them, whether they were made yet or not */
+
+static void
+test_looks(void)
+{
+    size_t            size[2];
+    int64_t           tokens[2];
+    ngx_str_t         text;
+    ngx_uint_t        lazy;
+    ngx_pool_t       *pool;
+    ngx_llm_chat_t    chat;
+    ngx_llm_error_t   err;
+
+    test_case = "looks";
+
+    text = test_copy(TEST_PLAIN, sizeof(TEST_PLAIN) - 1);
+    pool = test_reset();
+
+    for (lazy = 0; lazy < 2; lazy++) {
+
+        ngx_llm_chat_init(&chat, pool, &text);
+        chat.lazy = lazy;
+
+        test_int(ngx_llm_openai_read_request(&chat, &err), NGX_OK);
+        tokens[lazy] = ngx_llm_chat_estimate(&chat);
+
+        ngx_llm_chat_init(&chat, pool, &text);
+        chat.lazy = lazy;
+        size[lazy] = 0;
+
+        test_int(ngx_llm_openai_read_request(&chat, &err), NGX_OK);
+        test_int(ngx_llm_chat_prompt(&chat, 0, test_prompt, &size[lazy]),
+                 NGX_OK);
+    }
+
+    test_int(tokens[1], tokens[0]);
+    test_int(size[1], size[0]);
+    test_int(size[1], 5);
+
+    free(text.data);
+}
+
+
 /* every allocation fails once: an error, and nothing else */
 
 static void
@@ -630,6 +684,7 @@ main(int argc, char **argv)
 
     test_odd();
     test_lazy();
+    test_looks();
 
     for (n = 0; n < 2; n++) {
         test_memory("roles.json", n);
