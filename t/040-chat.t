@@ -468,3 +468,48 @@ provider('a')->play("status 400\njson {\"error\":{\"message\":\"no\"}}\n");
 $res = curl2(chat());
 is("$res->{rc} $res->{status} $res->{body}",
    "0 400 {\"error\":{\"message\":\"no\"}}", "a refusal");
+
+
+
+=== TEST 16: a body of which a part came with the header
+--- errors
+--- a
+reset
+--- b
+ok from b
+--- do
+for my $size (700, 1500, 70000) {
+    my $body = chat(text => 'abc \"\n' x int($size / 7));
+
+    for my $first (1, 300, 800) {
+        next if $first >= length $body;
+
+        my $socket = connect_gateway();
+
+        send_request($socket, substr($body, 0, $first),
+                     headers => { 'Content-Length' => length $body });
+
+        # the rest at once, or in two pieces
+
+        my $rest = substr($body, $first);
+        my $half = int(length($rest) / 2);
+
+        if ($first == 300) {
+            select undef, undef, undef, 0.05;
+            syswrite $socket, substr($rest, 0, $half, '');
+            select undef, undef, undef, 0.05;
+        }
+
+        while (length $rest) {
+            my $n = syswrite $socket, $rest;
+            last if !$n;
+            substr($rest, 0, $n, '');
+        }
+
+        is(content_of(read_response($socket)), 'from b', "answer");
+
+        (my $expected = $body) =~ s/"m"/"up-b"/;
+        is((provider('b')->seen)[-1]{body}, $expected,
+           "$first of $size with the header");
+    }
+}
