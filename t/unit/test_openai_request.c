@@ -8,6 +8,7 @@
 
 #include "test.h"
 #include "test_openai.h"
+#include "ngx_llm_quirks.h"
 
 #include <dirent.h>
 
@@ -405,6 +406,56 @@ test_read(ngx_str_t *text, ngx_uint_t lazy, ngx_str_t *want)
 }
 
 
+/* the client's text with what an odd server needs, before it is opened */
+
+static ngx_str_t
+test_edited(ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t lazy)
+{
+    ngx_str_t           got, *slice;
+    ngx_uint_t          i;
+    ngx_array_t         edits, slices;
+    ngx_llm_out_t       out;
+    ngx_llm_chat_t      chat;
+    ngx_llm_error_t     err;
+    ngx_llm_quirks_t    quirks;
+    ngx_llm_target_t    target;
+
+    ngx_str_null(&got);
+
+    ngx_llm_chat_init(&chat, pool, text);
+    chat.lazy = lazy;
+
+    if (ngx_llm_openai_read_request(&chat, &err) != NGX_OK) {
+        return got;
+    }
+
+    ngx_memzero(&quirks, sizeof(ngx_llm_quirks_t));
+    ngx_memzero(&target, sizeof(ngx_llm_target_t));
+
+    quirks.flags = NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_TEXT;
+    target.quirks = &quirks;
+    ngx_str_set(&target.model, "up");
+
+    test_int(ngx_array_init(&edits, pool, 4, sizeof(ngx_llm_edit_t)), NGX_OK);
+    test_int(ngx_array_init(&slices, pool, 4, sizeof(ngx_str_t)), NGX_OK);
+    test_int(ngx_llm_openai_edit_request(&chat, &target, &edits, &err),
+             NGX_OK);
+    test_int(ngx_llm_edit_apply(text, &edits, &slices), NGX_OK);
+
+    ngx_llm_out_init(&out, pool, NULL, 0, TEST_OPENAI_MAX);
+    slice = slices.elts;
+
+    for (i = 0; i < slices.nelts; i++) {
+        ngx_llm_out_str(&out, &slice[i]);
+    }
+
+    got.data = out.start;
+    got.len = ngx_llm_out_len(&out);
+
+    return got;
+}
+
+
 /* what looks plain and is not: the same as from a tree alone */
 
 static void
@@ -433,6 +484,11 @@ test_odd(void)
         M("{\"role\":\"user\",\"content\":\"a\",\"cache_control\":"
           "{\"type\":\"ephemeral\"}}"),
         M("{\"role\":\"users\",\"content\":\"a\"}"),
+        M("{\"role\":\"developer\",\"content\":\"a\"}"),
+        M("{\"role\":\"system\",\"content\":\"a\"},"
+          "{\"role\":\"developer\",\"content\":\"b\"},"
+          "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+          "\"c\"},{\"type\":\"text\",\"text\":\"d\"}]}"),
         M("{\"role\":\"user\\u0000\",\"content\":\"a\"}"),
         M("{\"role\":\"tool\",\"content\":\"a\"}"),
         M("{\"role\":\"function\",\"content\":\"a\",\"name\":\"f\"}"),
@@ -485,6 +541,11 @@ test_odd(void)
         one.len = ngx_llm_out_len(&lazy);
         two.data = tree.start;
         two.len = ngx_llm_out_len(&tree);
+
+        test_same(one, two);
+
+        one = test_edited(pool, &text, 1);
+        two = test_edited(pool, &text, 0);
 
         test_same(one, two);
 
