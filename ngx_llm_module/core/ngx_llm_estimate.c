@@ -234,6 +234,10 @@ ngx_llm_chat_estimate_high(ngx_llm_chat_t *chat, ngx_uint_t family,
 
     ngx_memzero(&e, sizeof(ngx_llm_estimate_t));
 
+    /* without memory it is rougher still */
+
+    (void) ngx_llm_chat_open(chat);
+
     ngx_llm_estimate_count(&e, chat);
 
     *mean = ngx_llm_estimate_weigh(&e, ngx_llm_estimate_mean[family])
@@ -253,10 +257,6 @@ ngx_llm_estimate_count(ngx_llm_estimate_t *e, ngx_llm_chat_t *chat)
 {
     ngx_llm_tool_t     *tool;
     ngx_llm_message_t  *message;
-
-    /* without memory it is rougher still */
-
-    (void) ngx_llm_chat_open(chat);
 
     for (message = chat->messages; message; message = message->next) {
         ngx_llm_estimate_message(e, message);
