@@ -379,7 +379,7 @@ ngx_llm_openai_plain_response(ngx_str_t *text, ngx_llm_response_t *res)
 
     ngx_llm_json_skip(p, last);
 
-    if (p != last) {
+    if (p != last || ngx_llm_json_is(&plain.finish, "error")) {
         return NGX_DECLINED;
     }
 
@@ -414,6 +414,8 @@ ngx_llm_openai_plain_response(ngx_str_t *text, ngx_llm_response_t *res)
     if (plain.tier.len) {
         res->service_tier = plain.tier;
     }
+
+    res->usage.service = ngx_llm_price_service(&res->service_tier);
 
     return NGX_OK;
 }

@@ -111,6 +111,8 @@ test_openai_usage(ngx_llm_out_t *out, ngx_llm_usage_t *usage)
     test_openai_count(out, "completion", usage->completion);
     test_openai_count(out, "cached", usage->cached);
     test_openai_count(out, "write", usage->cache_write);
+    test_openai_count(out, "service", usage->service ? (int64_t)
+                                                       usage->service : -1);
     test_openai_count(out, "reasoning", usage->reasoning);
     test_openai_count(out, "audio_prompt", usage->audio_prompt);
     test_openai_count(out, "audio_completion", usage->audio_completion);
