@@ -35,8 +35,8 @@ ASAN_OPT = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 export BUILD NGINX_BIN MODULE NGINX_SRC
 
 .DEFAULT_GOAL = module
-.PHONY: module install demo test check style clang unit fuzz suites test-sdk \
-        test-asan test-valgrind test-matrix clean help
+.PHONY: module install demo test check style clang unit fuzz suites test-cross \
+        test-sdk test-asan test-valgrind test-matrix clean help
 
 
 module:
@@ -92,6 +92,11 @@ ifneq ($(wildcard t/sdk/run),)
 test-sdk: module
 	@t/sdk/run
 endif
+
+# every client dialect against every provider dialect
+
+test-cross: module
+	@t/cross/run
 
 # nginx itself with both sanitizers; its source is Debian's unless one is named
 
