@@ -96,6 +96,17 @@ void ngx_llm_usage_line_write(ngx_llm_usage_record_t *rec, u_char *buf,
 ngx_int_t ngx_llm_usage_line_read(ngx_str_t *line,
     ngx_llm_usage_record_t *rec);
 
+/*
+ * A value as it will be read back from a line: what is too long is cut, what
+ * is no UTF-8 replaced.  Counters that are to be found again at a replay are
+ * named by this.  Returns the value itself or a slice of buf, which has
+ * NGX_LLM_USAGE_NORMAL bytes.
+ */
+
+#define NGX_LLM_USAGE_NORMAL  (NGX_LLM_USAGE_VALUE * 6 + 2)
+
+ngx_str_t ngx_llm_usage_normal(ngx_str_t *value, u_char *buf);
+
 /* "seq":"..." as it stands in a line; buf of NGX_LLM_USAGE_SEQ bytes */
 
 #define NGX_LLM_USAGE_SEQ                                                    \
