@@ -36,6 +36,10 @@ typedef struct ngx_http_llm_peers_s       ngx_http_llm_peers_t;
 typedef struct ngx_http_llm_mock_s        ngx_http_llm_mock_t;
 typedef struct ngx_http_llm_prices_s      ngx_http_llm_prices_t;
 typedef struct ngx_http_llm_main_conf_s   ngx_http_llm_main_conf_t;
+typedef struct ngx_http_llm_limits_s      ngx_http_llm_limits_t;
+typedef struct ngx_http_llm_team_s        ngx_http_llm_team_t;
+typedef struct ngx_http_llm_calendar_s    ngx_http_llm_calendar_t;
+typedef struct ngx_http_llm_account_s     ngx_http_llm_account_t;
 
 
 /* blocks: ngx_http_llm_block.c */
@@ -215,6 +219,7 @@ struct ngx_http_llm_provider_s {
      */
     ngx_http_upstream_conf_t      upstream;
     ngx_http_llm_peers_t         *peers;        /* NULL: a block of the user */
+    ngx_http_llm_limits_t        *limits;       /* NULL: none */
 
     u_char                       *file;
     ngx_uint_t                    line;
@@ -396,6 +401,7 @@ struct ngx_http_llm_model_s {
     ngx_array_t                  *rates;        /* ngx_llm_price_item_t */
     const ngx_llm_price_t        *price;        /* NULL: not its own */
     uint32_t                      context;      /* tokens; 0: not said */
+    ngx_http_llm_limits_t        *limits;       /* NULL: none */
     u_char                       *file;
     ngx_uint_t                    line;
 };
@@ -443,6 +449,15 @@ typedef struct {
     ngx_array_t                  *models;       /* ngx_http_llm_pattern_t;
                                                    NULL: all */
     ngx_http_llm_pattern_t        pattern;      /* a template, if no EXACT */
+    ngx_str_t                     team_name;
+    ngx_http_llm_team_t          *team;         /* NULL: none */
+    ngx_http_llm_limits_t        *limits;       /* NULL: none */
+    ngx_array_t                   tags;         /* ngx_keyval_t, in the end
+                                                   those of its teams too */
+    ngx_str_t                     expires_text;
+    int64_t                       expires;      /* seconds; 0: never */
+    ngx_flag_t                    dry_run;
+    ngx_flag_t                    cap;
     u_char                       *file;
     ngx_uint_t                    line;
     unsigned                      secret:1;     /* one is named */
@@ -542,6 +557,10 @@ struct ngx_http_llm_main_conf_s {
     void                         *key_digests;  /* hash by digest */
     ngx_uint_t                    proven;       /* "llm_auth $variable" */
     ngx_http_llm_prices_t        *prices;       /* NULL: built-in ones only */
+    ngx_http_llm_names_t          team_names;
+    ngx_array_t                   team_refs;    /* ngx_http_llm_team_ref_t */
+    ngx_http_llm_calendar_t      *calendar;
+    ngx_uint_t                    nlimits;
 
     /* what ngx_http_upstream_init() is given, before an attempt is chosen */
     ngx_http_upstream_conf_t      upstream;
@@ -568,6 +587,10 @@ typedef struct {
     ngx_http_complex_value_t     *route;
     ngx_http_complex_value_t     *user;
     ngx_array_t                  *models;       /* ngx_http_llm_pattern_t */
+    ngx_array_t                  *teams;        /* ngx_str_t */
+    ngx_array_t                  *tags;         /* ngx_http_llm_loc_tag_t */
+    ngx_flag_t                    user_required;
+    ngx_flag_t                    dry_run;
     ngx_uint_t                    tries;
     ngx_uint_t                    next;
     ngx_msec_t                    next_timeout;

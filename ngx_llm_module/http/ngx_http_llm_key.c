@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_limit.h"
 
 
 /* where clients put a key: Authorization, x-api-key, api-key */
@@ -39,6 +40,12 @@ static char *ngx_http_llm_key_secret(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_llm_key_models(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+static ngx_int_t ngx_http_llm_key_init(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
+static ngx_int_t ngx_http_llm_key_tags(ngx_conf_t *cf,
+    ngx_http_llm_key_t *key, ngx_array_t *tags);
+static ngx_int_t ngx_http_llm_secrets_init(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
 static ngx_http_llm_secret_t *ngx_http_llm_secret_slot(
     ngx_http_llm_secrets_t *secrets, u_char *digest);
 
@@ -46,6 +53,10 @@ static void ngx_http_llm_key_idle(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
 static ngx_int_t ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+static ngx_int_t ngx_http_llm_authenticate_key(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+static ngx_uint_t ngx_http_llm_team_allowed(ngx_http_llm_loc_conf_t *llcf,
+    ngx_http_llm_team_t *team);
 static ngx_uint_t ngx_http_llm_credentials(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_int_t ngx_http_llm_credentials_bearer(ngx_str_t *header,
@@ -72,6 +83,62 @@ static ngx_command_t  ngx_http_llm_key_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rate"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_key_t, limits),
+      NULL },
+
+    { ngx_string("quota"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_key_t, limits),
+      NULL },
+
+    { ngx_string("concurrency"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_key_t, limits),
+      NULL },
+
+    { ngx_string("team"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_key_t, team_name),
+      NULL },
+
+    { ngx_string("expires"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_key_t, expires_text),
+      NULL },
+
+    { ngx_string("tag"),
+      NGX_CONF_TAKE2,
+      ngx_http_llm_tag,
+      0,
+      offsetof(ngx_http_llm_key_t, tags),
+      NULL },
+
+    { ngx_string("limits_dry_run"),
+      NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_llm_key_t, dry_run),
+      NULL },
+
+    { ngx_string("cap"),
+      NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      0,
+      offsetof(ngx_http_llm_key_t, cap),
+      NULL },
+
       ngx_null_command
 };
 
@@ -81,6 +148,7 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_llm_main_conf_t  *lmcf = conf;
 
+    char                     *rv;
     ngx_str_t                *value;
     ngx_http_llm_key_t       *key, **p;
     ngx_http_llm_pattern_t  **pattern;
@@ -91,6 +159,21 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (key == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     key->models = NULL;
+     *     key->team_name = { 0, NULL };
+     *     key->team = NULL;
+     *     key->limits = NULL;
+     *     key->tags = { 0 };
+     *     key->expires_text = { 0, NULL };
+     *     key->expires = 0;
+     */
+
+    key->dry_run = NGX_CONF_UNSET;
+    key->cap = NGX_CONF_UNSET;
 
     key->name = value[1];
     key->file = cf->conf_file->file.name.data;
@@ -118,7 +201,23 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *p = key;
 
-    return ngx_http_llm_block(cf, ngx_http_llm_key_commands, key, "llm_key");
+    rv = ngx_http_llm_block(cf, ngx_http_llm_key_commands, key, "llm_key");
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    ngx_conf_init_value(key->dry_run, 0);
+    ngx_conf_init_value(key->cap, 0);
+
+    if (ngx_http_llm_limits_owner(cf, key->limits, "key", &key->name,
+                                  key->pattern.kind != NGX_HTTP_LLM_EXACT)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -210,21 +309,133 @@ ngx_http_llm_patterns(ngx_conf_t *cf, ngx_array_t **patterns)
 }
 
 
+/* when teams and time zone are known */
+
 ngx_int_t
 ngx_http_llm_keys_init(ngx_conf_t *cf)
 {
-    u_char                    *digest;
-    ngx_uint_t                 i, j, n;
-    ngx_http_llm_key_t       **key, *other;
-    ngx_http_llm_secret_t     *slot;
-    ngx_http_llm_secrets_t    *secrets;
-    ngx_http_llm_main_conf_t  *lmcf;
+    ngx_uint_t                  i;
+    ngx_http_llm_key_t        **key;
+    ngx_http_llm_main_conf_t   *lmcf;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
     if (ngx_http_llm_names_done(cf, &lmcf->key_names) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    key = lmcf->keys.elts;
+
+    for (i = 0; i < lmcf->keys.nelts; i++) {
+        if (ngx_http_llm_key_init(cf, lmcf, key[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_llm_secrets_init(cf, lmcf);
+}
+
+
+static ngx_int_t
+ngx_http_llm_key_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    ngx_http_llm_key_t *key)
+{
+    ngx_http_llm_team_t  *team;
+
+    if (key->expires_text.data
+        && ngx_llm_time_parse(&lmcf->calendar->tz, &key->expires_text,
+                              &key->expires)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "invalid value \"%V\" in \"expires\" of key \"%V\", "
+                      "it must be a date or date-time of RFC 3339, as "
+                      "\"2027-01-31\" or \"2027-01-31T12:00:00Z\", "
+                      "in %s:%ui", &key->expires_text, &key->name,
+                      key->file, key->line);
+        return NGX_ERROR;
+    }
+
+    if (key->team_name.data == NULL) {
+        return NGX_OK;
+    }
+
+    key->team = ngx_http_llm_team_find(lmcf, &key->team_name);
+
+    if (key->team == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "unknown team \"%V\" of key \"%V\" in %s:%ui",
+                      &key->team_name, &key->name, key->file, key->line);
+        return NGX_ERROR;
+    }
+
+    for (team = key->team; team; team = team->parent) {
+        if (ngx_http_llm_key_tags(cf, key, &team->tags) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        key->cap |= team->cap;
+    }
+
+    return NGX_OK;
+}
+
+
+/* tags of a team that neither the key nor a team within it has */
+
+static ngx_int_t
+ngx_http_llm_key_tags(ngx_conf_t *cf, ngx_http_llm_key_t *key,
+    ngx_array_t *tags)
+{
+    ngx_uint_t     i, j;
+    ngx_keyval_t  *kv, *own;
+
+    kv = tags->elts;
+
+    for (i = 0; i < tags->nelts; i++) {
+        own = key->tags.elts;
+
+        for (j = 0; j < key->tags.nelts; j++) {
+            if (own[j].key.len == kv[i].key.len
+                && ngx_strncmp(own[j].key.data, kv[i].key.data,
+                               kv[i].key.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (j < key->tags.nelts) {
+            continue;
+        }
+
+        if (key->tags.elts == NULL
+            && ngx_array_init(&key->tags, cf->pool, 2, sizeof(ngx_keyval_t))
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        own = ngx_array_push(&key->tags);
+        if (own == NULL) {
+            return NGX_ERROR;
+        }
+
+        *own = kv[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_secrets_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+{
+    u_char                  *digest;
+    ngx_uint_t               i, j, n;
+    ngx_http_llm_key_t     **key, *other;
+    ngx_http_llm_secret_t   *slot;
+    ngx_http_llm_secrets_t  *secrets;
 
     key = lmcf->keys.elts;
     n = 0;
@@ -391,7 +602,7 @@ ngx_http_llm_authenticate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         if (key) {
             ctx->key = key;
             ctx->key_name = key->name;
-            return NGX_OK;
+            return ngx_http_llm_authenticate_key(r, ctx, err);
         }
     }
 
@@ -449,7 +660,70 @@ ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
     ctx->key_name.len = name.len;
     ctx->key = pattern->value;
 
+    return ngx_http_llm_authenticate_key(r, ctx, err);
+}
+
+
+/* a key that is known: may it be used now, and here? */
+
+static ngx_int_t
+ngx_http_llm_authenticate_key(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_http_llm_key_t       *key;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    key = ctx->key;
+
+    if (key->expires && ngx_time() >= key->expires) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client sent expired llm key \"%V\"", &ctx->key_name);
+
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "key_expired", NULL,
+                             "the API key \"%V\" has expired on %V",
+                             &ctx->key_name, &key->expires_text);
+    }
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->teams && !ngx_http_llm_team_allowed(llcf, key->team)) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client sent llm key \"%V\", which is not taken here",
+                      &ctx->key_name);
+
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "invalid_api_key", NULL,
+                             "the API key \"%V\" is not taken here",
+                             &ctx->key_name);
+    }
+
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_llm_team_allowed(ngx_http_llm_loc_conf_t *llcf,
+    ngx_http_llm_team_t *team)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = llcf->teams->elts;
+
+    for ( /* void */ ; team; team = team->parent) {
+
+        for (i = 0; i < llcf->teams->nelts; i++) {
+            if (name[i].len == team->name.len
+                && ngx_strncmp(name[i].data, team->name.data, name[i].len)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
@@ -558,12 +832,21 @@ ngx_uint_t
 ngx_http_llm_model_allowed(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *model)
 {
+    ngx_http_llm_team_t      *team;
     ngx_http_llm_loc_conf_t  *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
 
-    if (ctx->key && !ngx_http_llm_patterns_match(ctx->key->models, model)) {
-        return 0;
+    if (ctx->key) {
+        if (!ngx_http_llm_patterns_match(ctx->key->models, model)) {
+            return 0;
+        }
+
+        for (team = ctx->key->team; team; team = team->parent) {
+            if (!ngx_http_llm_patterns_match(team->models, model)) {
+                return 0;
+            }
+        }
     }
 
     return ngx_http_llm_patterns_match(llcf->models, model);

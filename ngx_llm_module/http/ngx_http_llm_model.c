@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_params.h"
 #include "ngx_http_llm_price.h"
 
@@ -166,6 +167,27 @@ static ngx_command_t  ngx_http_llm_model_commands[] = {
       offsetof(ngx_http_llm_model_t, sets),
       NULL },
 
+    { ngx_string("rate"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_model_t, limits),
+      NULL },
+
+    { ngx_string("quota"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_model_t, limits),
+      NULL },
+
+    { ngx_string("concurrency"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_model_t, limits),
+      NULL },
+
       ngx_null_command
 };
 
@@ -215,6 +237,12 @@ ngx_http_llm_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_http_llm_model_defaults(model);
+
+    if (ngx_http_llm_limits_owner(cf, model->limits, "model", &model->name, 0)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

@@ -12,6 +12,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_keepalive.h"
+#include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_price.h"
 
 
@@ -87,6 +88,20 @@ static ngx_command_t  ngx_http_llm_commands[] = {
       0,
       NULL },
 
+    { ngx_string("llm_team"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_llm_team,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_timezone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_llm_timezone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("llm_prices"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_llm_prices,
@@ -129,6 +144,13 @@ static ngx_command_t  ngx_http_llm_commands[] = {
       0,
       NULL },
 
+    { ngx_string("llm_teams"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_llm_allow_teams,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llm_loc_conf_t, teams),
+      NULL },
+
     { ngx_string("llm_route"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_set_complex_value_slot,
@@ -148,6 +170,27 @@ static ngx_command_t  ngx_http_llm_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_llm_loc_conf_t, user),
+      NULL },
+
+    { ngx_string("llm_user_required"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llm_loc_conf_t, user_required),
+      NULL },
+
+    { ngx_string("llm_tag"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_llm_loc_tag,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llm_loc_conf_t, tags),
+      NULL },
+
+    { ngx_string("llm_limits_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_llm_loc_conf_t, dry_run),
       NULL },
 
     { ngx_string("llm_tries"),
@@ -483,7 +526,8 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
     if (lmcf->ngateways == 0
         && lmcf->providers.nelts == 0
         && lmcf->models.nelts == 0
-        && lmcf->keys.nelts == 0)
+        && lmcf->keys.nelts == 0
+        && lmcf->team_names.patterns.nelts == 0)
     {
         return NGX_OK;
     }
@@ -500,7 +544,15 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_llm_teams_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_llm_keys_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_llm_limits_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -527,6 +579,7 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *     lmcf->zone = NULL;
      *     lmcf->key_digests = NULL;
      *     lmcf->prices = NULL;
+     *     lmcf->nlimits = 0;
      *     lmcf->ngateways = 0;
      */
 
@@ -563,6 +616,24 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
     if (ngx_http_llm_names_init(cf, &lmcf->key_names) != NGX_OK) {
         return NULL;
     }
+
+    if (ngx_http_llm_names_init(cf, &lmcf->team_names) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&lmcf->team_refs, cf->pool, 1,
+                       sizeof(ngx_http_llm_team_ref_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    lmcf->calendar = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_calendar_t));
+    if (lmcf->calendar == NULL) {
+        return NULL;
+    }
+
+    ngx_llm_tz_init(&lmcf->calendar->tz);
 
     return lmcf;
 }
@@ -618,6 +689,10 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
     llcf->route = NGX_CONF_UNSET_PTR;
     llcf->user = NGX_CONF_UNSET_PTR;
     llcf->models = NGX_CONF_UNSET_PTR;
+    llcf->teams = NGX_CONF_UNSET_PTR;
+    llcf->tags = NGX_CONF_UNSET_PTR;
+    llcf->user_required = NGX_CONF_UNSET;
+    llcf->dry_run = NGX_CONF_UNSET;
     llcf->tries = NGX_CONF_UNSET_UINT;
     llcf->next = NGX_CONF_UNSET_UINT;
     llcf->next_timeout = NGX_CONF_UNSET_MSEC;
@@ -645,6 +720,10 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->route, prev->route, NULL);
     ngx_conf_merge_ptr_value(conf->user, prev->user, NULL);
     ngx_conf_merge_ptr_value(conf->models, prev->models, NULL);
+    ngx_conf_merge_ptr_value(conf->teams, prev->teams, NULL);
+    ngx_conf_merge_ptr_value(conf->tags, prev->tags, NULL);
+    ngx_conf_merge_value(conf->user_required, prev->user_required, 0);
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_uint_value(conf->tries, prev->tries, 0);
     ngx_conf_merge_uint_value(conf->next, prev->next, NGX_LLM_FAIL_DEFAULT);
     ngx_conf_merge_msec_value(conf->next_timeout, prev->next_timeout,

@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_params.h"
 #include "ngx_http_llm_sign.h"
 #include "ngx_llm_catalogue.h"
@@ -268,6 +269,27 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       offsetof(ngx_http_llm_provider_t, ssl_certificate_key),
       NULL },
 
+    { ngx_string("rate"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_provider_t, limits),
+      NULL },
+
+    { ngx_string("quota"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_provider_t, limits),
+      NULL },
+
+    { ngx_string("concurrency"),
+      NGX_CONF_1MORE,
+      ngx_http_llm_limit,
+      0,
+      offsetof(ngx_http_llm_provider_t, limits),
+      NULL },
+
       ngx_null_command
 };
 
@@ -311,6 +333,13 @@ ngx_http_llm_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_http_llm_provider_done(cf, pcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_llm_limits_owner(cf, pcf->provider.limits, "provider",
+                                  &pcf->provider.name, 0)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
