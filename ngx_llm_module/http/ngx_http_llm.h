@@ -17,6 +17,7 @@
 
 #include "ngx_http_llm_compat.h"
 #include "ngx_llm_dialect.h"
+#include "ngx_llm_ledger.h"
 
 
 /* a plain answer is held whole; an error's body needs less */
@@ -509,6 +510,7 @@ typedef struct {
     ngx_uint_t                    nknown;
     ngx_http_llm_health_t        *health;
     ngx_http_llm_known_t         *known;        /* addresses of names */
+    ngx_llm_ledger_shm_t         *ledger;       /* NULL: no room for it */
 } ngx_http_llm_shared_t;
 
 
@@ -516,6 +518,7 @@ typedef struct {
     ngx_http_llm_main_conf_t     *lmcf;
     ngx_http_llm_shared_t        *sh;
     ngx_slab_pool_t              *shpool;
+    ngx_llm_ledger_t              ledger;       /* of this process */
 } ngx_http_llm_zone_t;
 
 

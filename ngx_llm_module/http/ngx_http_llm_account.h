@@ -71,8 +71,18 @@ typedef struct {
 void ngx_http_llm_account_charge(ngx_http_llm_main_conf_t *lmcf,
     ngx_llm_usage_record_t *rec, ngx_http_llm_charge_t *charge);
 
-/* the ledger of this process; NULL: there is none.  ngx_http_llm_zone.c */
+/* ngx_http_llm_ledger.c */
+
+/* the ledger of this process; NULL: there is none */
 ngx_llm_ledger_t *ngx_http_llm_zone_ledger(ngx_http_llm_main_conf_t *lmcf);
+
+/* in a new zone, if there is room; in any zone, when it is at hand */
+ngx_int_t ngx_http_llm_ledger_create(ngx_shm_zone_t *shm_zone,
+    ngx_http_llm_zone_t *zone);
+ngx_int_t ngx_http_llm_ledger_init(ngx_shm_zone_t *shm_zone,
+    ngx_http_llm_zone_t *zone);
+
+ngx_int_t ngx_http_llm_ledger_init_process(ngx_cycle_t *cycle);
 
 /*
  * Settles every request of this process that is open: usage so far, error

@@ -12,6 +12,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_keepalive.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_price.h"
 
@@ -849,6 +850,10 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_free(p);
+
+    if (ngx_http_llm_ledger_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_llm_peers_init_process(cycle);
 }

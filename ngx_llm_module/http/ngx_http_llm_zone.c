@@ -14,7 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 
 
 #define NGX_HTTP_LLM_ZONE_MIN     (256 * 1024)
@@ -226,7 +226,7 @@ ngx_http_llm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = octx->sh;
         zone->shpool = octx->shpool;
 
-        return ngx_http_llm_zone_deployments(shm_zone, zone);
+        goto done;
     }
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
@@ -235,6 +235,12 @@ ngx_http_llm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = zone->shpool->data;
 
     } else if (ngx_http_llm_zone_create(shm_zone, zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+done:
+
+    if (ngx_http_llm_ledger_init(shm_zone, zone) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -285,7 +291,7 @@ ngx_http_llm_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_llm_zone_t *zone)
     zone->sh = sh;
     zone->shpool->data = sh;
 
-    return NGX_OK;
+    return ngx_http_llm_ledger_create(shm_zone, zone);
 }
 
 
