@@ -38,12 +38,12 @@ __DATA__
 
 === TEST 1: unknown statement, short list
 --- http_config
-    llm_key a {
-        sekret sha256:00;
+    llm_team a {
+        qouta tokens=1/day;
     }
 --- must_die
 --- error_log eval
-qr/\[emerg\] .*unknown statement "sekret" in llm_key, it may have "secret", "models" in .*nginx\.conf:\d+$/
+qr/\[emerg\] .*unknown statement "qouta" in llm_team, it may have "team", "models", "rate", "quota", "concurrency", "tag", "cap" in .*nginx\.conf:\d+$/
 
 
 

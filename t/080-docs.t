@@ -518,7 +518,7 @@ sub commands {
             ($flags =~ /NGX_HTTP_UPS_CONF/ ? 'upstream' : ());
     }
 
-    for my $block (qw(provider model key)) {
+    for my $block (qw(provider model key team)) {
         $text = sources($block);
 
         while ($text =~ /\{ ngx_string\("(\w+)"\),\s*NGX_CONF_/g) {
@@ -988,6 +988,126 @@ try('llm_mock', run => sub {
     answered(ask('gpt-4o'), qr/^from the stand-in$/, 'llm_mock: answers');
 });
 
+# --- limits
+
+# served so often, then refused so
+
+sub limited {
+    my ($name, $times, $want, %opt) = @_;
+
+    for my $n (1 .. $times) {
+        answered(ask('gpt-4o', %opt), qr/./, "$name: served, $n");
+    }
+
+    failed_as(ask('gpt-4o', %opt), $want, "$name: refused") if $want;
+}
+
+
+my %alice = (key => "${secret}keys/alice");
+my $rate = '429 rate_limit_error rate_limit_exceeded';
+my $used_up = '429 insufficient_quota insufficient_quota';
+
+for my $block (qw(llm_key llm_team)) {
+    try("$block/rate", run => sub {
+        limited("$block/rate", 2, $rate, %alice);
+    });
+
+    try("$block/quota", run => sub {
+        limited("$block/quota", 2, $used_up, %alice);
+    });
+
+    try("$block/concurrency", run => sub {
+        limited("$block/concurrency", 2, undef, %alice);
+    });
+
+    try("$block/cap", run => sub {
+        limited("$block/cap", 1, undef, %alice);
+    });
+
+    try("$block/tag", run => sub {
+        limited("$block/tag", 1, undef, %alice);
+    });
+}
+
+try('llm_model/rate', run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-model'}, 'gpt-4o', 'rate: the model');
+    is(ask('gpt-4o')->{headers}{'x-llm-model'}, 'spare', 'rate: its fallback');
+});
+
+try('llm_model/quota', run => sub {
+    limited('llm_model/quota', 1, $used_up);
+});
+
+try('llm_provider/rate', run => sub {
+    is(ask('gpt-4o')->{headers}{'x-llm-provider'}, 'local', 'rate: the first');
+    is(ask('gpt-4o')->{headers}{'x-llm-provider'}, 'other', 'rate: the next');
+});
+
+try('llm_provider/quota', run => sub {
+    limited('llm_provider/quota', 1, $used_up);
+});
+
+for my $block (qw(llm_model llm_provider)) {
+    try("$block/concurrency", run => sub {
+        limited("$block/concurrency", 2);
+    });
+}
+
+for my $name (qw(llm_key/team llm_team/models)) {
+    try($name, run => sub {
+        answered(ask('local-small', %alice), qr/./, "$name: may");
+        failed_as(ask('gpt-4o', %alice),
+                  '403 permission_error model_not_allowed',
+                  "$name: may not");
+    });
+}
+
+try('llm_key/limits_dry_run', run => sub {
+    limited('limits_dry_run', 3, undef, %alice);
+    like(error_log($server), qr/is exceeded, it does not refuse/,
+         'limits_dry_run: is logged');
+});
+
+try('llm_limits_dry_run', run => sub {
+    limited('llm_limits_dry_run', 3, undef, %alice);
+});
+
+try('llm_key/expires', run => sub {
+    failed_as(ask('gpt-4o', %alice), '401 authentication_error key_expired',
+              'expires: is over');
+});
+
+try('llm_team', run => sub {
+    limited('llm_team', 1, undef, %alice);
+    limited('llm_team', 1, $used_up, key => "${secret}keys/bob");
+});
+
+try('llm_team/team', run => sub {
+    limited('llm_team/team', 2, $used_up, %alice);
+});
+
+try('llm_teams', run => sub {
+    limited('llm_teams', 1, undef, %alice);
+    failed_as(ask('gpt-4o', key => "${secret}keys/bob"),
+              '401 authentication_error invalid_api_key',
+              'llm_teams: another');
+});
+
+try('llm_timezone', run => sub {
+    limited('llm_timezone', 1);
+});
+
+try('llm_tag', run => sub {
+    limited('llm_tag', 1);
+});
+
+try('llm_user_required', run => sub {
+    failed_as(ask('gpt-4o'), '400 invalid_request_error user_required',
+              'llm_user_required: nobody');
+    answered(ask('gpt-4o', body => { user => 'u' }), qr/./,
+             'llm_user_required: somebody');
+});
+
 
 sub first_token {
     my $res = ask('gpt-4o', body => { stream => JSON::PP::true });
@@ -1210,8 +1330,11 @@ llm_model two           { route one; }
 
 llm_key alice { secret file:/etc/nginx/llm/keys/alice; }
 llm_key bob   { secret file:/etc/nginx/llm/keys/bob; models x; }
+llm_key old   { secret file:/etc/nginx/llm/keys/old; expires 2020-01-01; }
+llm_key few   { secret file:/etc/nginx/llm/keys/few; quota requests=1/day; }
 
 location / { llm_gateway; }
+location /users/ { llm_gateway; llm_user_required on; }
 location /denied/ { llm_gateway; deny all; }
 location /small/ { llm_gateway; client_max_body_size 8m; }
 location /busy/ { limit_req zone=one; llm_gateway; }
@@ -1234,6 +1357,12 @@ for my $case (
     ['gpt-4o', [key => "${secret}keys/bob"],
      '403 permission_error model_not_allowed'],
     ['unpriced', [], '403 permission_error model_unpriced'],
+    ['gpt-4o', [key => "${secret}keys/old"],
+     '401 authentication_error key_expired'],
+    ['gpt-4o', [key => "${secret}keys/few"],
+     '429 insufficient_quota insufficient_quota'],
+    ['gpt-4o', [path => "/users$chat"],
+     '400 invalid_request_error user_required'],
     ['gpt-4o', [path => "/denied$chat"], '403 permission_error access_denied'],
     ['gpt-5', [], '404 invalid_request_error model_not_found'],
     ['gpt-4o', [path => '/v1/chat'], '404 invalid_request_error unknown_url'],
@@ -1264,7 +1393,8 @@ for my $case (
     is($res->{headers}{'x-llm-error'}, $code eq 'null' ? $type : $code,
        "errors.md: x-llm-error of $want");
     is($res->{headers}{'x-should-retry'} || '',
-       $status =~ /^(401|403|404)$/ ? 'false' : '',
+       $status =~ /^(401|403|404)$/ || $code eq 'insufficient_quota'
+       ? 'false' : '',
        "errors.md: x-should-retry of $want");
     is($res->{headers}{'www-authenticate'} || '',
        $status == 401 ? 'Bearer' : '', "errors.md: challenge of $want");

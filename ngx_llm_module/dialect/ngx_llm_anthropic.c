@@ -32,7 +32,7 @@ static ngx_uint_t ngx_llm_anthropic_space(uint32_t c);
 const ngx_llm_dialect_t  ngx_llm_anthropic = {
     ngx_string("anthropic"),
     NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_BETAS|NGX_LLM_DIALECT_COUNTS
-    |NGX_LLM_DIALECT_529|NGX_LLM_DIALECT_ID,
+    |NGX_LLM_DIALECT_529|NGX_LLM_DIALECT_ID|NGX_LLM_DIALECT_LIMIT_DATES,
     sizeof(ngx_llm_anthropic_reader_t),
     NGX_LLM_ANTHROPIC_WRITER_SIZE,
     ngx_null_string,

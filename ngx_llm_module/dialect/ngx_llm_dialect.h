@@ -43,6 +43,8 @@ typedef struct {
                                                dialect: anthropic-version, */
     ngx_str_t                 beta;         /* anthropic-beta */
     int64_t                   max_tokens;   /* default where one is needed */
+    int64_t                   cap;          /* no request may ask for more
+                                               output; 0: none */
     uint64_t                  drop;         /* may be dropped: bits */
     uint64_t                  lacks;        /* never sent: bits */
     ngx_str_t                 family;       /* another name of the model, by
@@ -123,6 +125,9 @@ typedef struct {
 #define NGX_LLM_DIALECT_ID           0x0080     /* ... and look for the
                                                    request's id in
                                                    "request-id" */
+#define NGX_LLM_DIALECT_LIMIT_DATES  0x0100     /* ... and headers
+                                                   anthropic-ratelimit-* with
+                                                   dates, not x-ratelimit-* */
 
 
 struct ngx_llm_dialect_s {

@@ -11,6 +11,8 @@
 #define NGX_LLM_REQUEST_MESSAGE  48
 
 
+static ngx_int_t ngx_llm_request_cap(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target);
 static ngx_int_t ngx_llm_request_edit(ngx_llm_chat_t *chat,
     const ngx_llm_dialect_t *dialect, ngx_llm_target_t *target,
     ngx_array_t *slices, ngx_llm_error_t *err);
@@ -75,11 +77,88 @@ ngx_llm_request(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
         }
     }
 
+    if (target->cap && ngx_llm_request_cap(chat, target) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_llm_request_splices(chat, dialect)) {
         return ngx_llm_request_edit(chat, dialect, target, slices, err);
     }
 
     return ngx_llm_request_write(chat, dialect, target, max, slices, err);
+}
+
+
+/*
+ * A limit that is higher, or missing, becomes the cap: as if the configuration
+ * had set it.
+ */
+
+static ngx_int_t
+ngx_llm_request_cap(ngx_llm_chat_t *chat, ngx_llm_target_t *target)
+{
+    int64_t         n, limit;
+    ngx_str_t       name, value;
+    ngx_uint_t      i, nsets;
+    ngx_array_t    *sets;
+    ngx_llm_set_t  *set, *item;
+
+    limit = chat->max_tokens;
+    nsets = target->sets ? target->sets->nelts : 0;
+    set = target->sets ? target->sets->elts : NULL;
+
+    sets = ngx_array_create(chat->pool, nsets + 1, sizeof(ngx_llm_set_t));
+    if (sets == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < nsets; i++) {
+
+        if (set[i].neutral && ngx_llm_request_limit(&set[i])) {
+
+            if ((set[i].force || limit < 0)
+                && ngx_llm_json_int(set[i].node, &n) == NGX_OK)
+            {
+                limit = n;
+            }
+
+            continue;
+        }
+
+        /* room for all was made at first */
+
+        item = ngx_array_push(sets);
+        *item = set[i];
+    }
+
+    if (limit > 0 && limit <= target->cap) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&name, "max_tokens");
+
+    value.data = ngx_pnalloc(chat->pool, NGX_INT64_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%L", target->cap) - value.data;
+
+    item = ngx_array_push(sets);
+    ngx_memzero(item, sizeof(ngx_llm_set_t));
+
+    if (ngx_llm_set_parse(chat->pool, &name, &value, item) != NULL) {
+        return NGX_ERROR;
+    }
+
+    item->force = 1;
+    item->neutral = 1;
+
+    ngx_sort(sets->elts, sets->nelts, sizeof(ngx_llm_set_t), ngx_llm_set_cmp);
+
+    target->sets = sets;
+
+    return NGX_OK;
 }
 
 

@@ -41,6 +41,7 @@ typedef struct ngx_http_llm_limits_s      ngx_http_llm_limits_t;
 typedef struct ngx_http_llm_team_s        ngx_http_llm_team_t;
 typedef struct ngx_http_llm_calendar_s    ngx_http_llm_calendar_t;
 typedef struct ngx_http_llm_account_s     ngx_http_llm_account_t;
+typedef struct ngx_http_llm_typical_s     ngx_http_llm_typical_t;
 
 
 /* blocks: ngx_http_llm_block.c */
@@ -564,6 +565,10 @@ struct ngx_http_llm_main_conf_s {
     ngx_array_t                   team_refs;    /* ngx_http_llm_team_ref_t */
     ngx_http_llm_calendar_t      *calendar;
     ngx_uint_t                    nlimits;
+    ngx_uint_t                    attempt_limits;   /* of models, providers */
+    ngx_queue_t                   accounts;     /* open ones of this process */
+    ngx_http_llm_typical_t       *typical;      /* lengths of answers that it
+                                                   has seen; NULL: none yet */
 
     /* what ngx_http_upstream_init() is given, before an attempt is chosen */
     ngx_http_upstream_conf_t      upstream;
@@ -747,6 +752,14 @@ struct ngx_http_llm_ctx_s {
     ngx_msec_t                    ttft;
     ngx_str_t                     error_code;   /* $llm_error */
 
+    ngx_http_llm_account_t       *account;      /* NULL: nothing is counted */
+
+    /* of an answer, where nobody may tell its tokens */
+    int64_t                       text_bytes;
+    int64_t                       frames;       /* with text, unread */
+    int64_t                       frame_bytes;
+    int64_t                       frame_min;    /* bytes of the shortest */
+
     unsigned                      auth_done:1;
     unsigned                      chat_read:1;
     unsigned                      routed:1;
@@ -761,6 +774,12 @@ struct ngx_http_llm_ctx_s {
                                                    attempt was good */
     unsigned                      own:1;        /* response is the module's */
     unsigned                      waiting:1;    /* in prepare */
+    unsigned                      text:1;       /* the frame has some */
+    unsigned                      whole:1;      /* the answer, to its end */
+    unsigned                      estimated:1;  /* usage is the gateway's */
+    unsigned                      settled:1;
+    unsigned                      limited:1;    /* a deployment was passed
+                                                   over by a limit */
 
     /* nginx's own errors, replaced by the filter */
     ngx_str_t                     page;

@@ -13,7 +13,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_price.h"
 
 
@@ -23,6 +23,10 @@ static ngx_int_t ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at,
     ngx_llm_error_t *err);
 static void ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at);
+static void ngx_http_llm_answer_text(ngx_http_llm_ctx_t *ctx,
+    ngx_llm_response_t *res);
+static void ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx);
+static void ngx_http_llm_answer_frame(ngx_http_llm_ctx_t *ctx, size_t len);
 
 
 ngx_int_t
@@ -383,11 +387,48 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     }
 
     at->ended = 1;
-    ctx->done = 1;
 
     ngx_http_llm_answer_first(at);
 
+    if (!res.usage.reported) {
+        ngx_http_llm_answer_text(ctx, &res);
+    }
+
+    ngx_http_llm_answer_whole(ctx);
+
     return NGX_OK;
+}
+
+
+/* to estimate what the provider does not report */
+
+static void
+ngx_http_llm_answer_text(ngx_http_llm_ctx_t *ctx, ngx_llm_response_t *res)
+{
+    ngx_uint_t         i;
+    ngx_llm_part_t    *part;
+    ngx_llm_choice_t  *choice;
+
+    choice = res->choices.elts;
+
+    for (i = 0; i < res->choices.nelts; i++) {
+        for (part = choice[i].parts; part; part = part->next) {
+            ctx->text_bytes += part->text.len + part->name.len
+                               + part->arguments.len + part->input.len;
+        }
+    }
+}
+
+
+/* nothing more is to come: it is settled before the last bytes leave */
+
+static void
+ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx)
+{
+    ctx->done = 1;
+    ctx->whole = 1;
+
+    ngx_http_llm_account_settle(ctx, NGX_HTTP_OK);
 }
 
 
@@ -443,7 +484,7 @@ ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev)
 
     case NGX_LLM_EVENT_DONE:
         at->ended = 1;
-        ctx->done = 1;
+        ngx_http_llm_answer_whole(ctx);
         break;
 
     case NGX_LLM_EVENT_FINISH:
@@ -460,6 +501,13 @@ ngx_http_llm_answer_event(void *data, ngx_llm_event_t *ev)
             && (ev->type != NGX_LLM_EVENT_TEXT || at->splice || ev->text.len))
         {
             ngx_http_llm_answer_first(at);
+        }
+
+        if (at->splice) {
+            ctx->text = 1;
+
+        } else {
+            ctx->text_bytes += ev->text.len;
         }
     }
 
@@ -538,6 +586,8 @@ ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at, ngx_llm_error_t *err)
         ctx->dialect->write_stream_error(&at->err, &ctx->out);
         ctx->done = 1;
 
+        ngx_http_llm_account_settle(ctx, NGX_HTTP_OK);
+
         ngx_http_llm_health_failure(at->deployment, at->fail, -1);
     }
 
@@ -545,14 +595,30 @@ ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at, ngx_llm_error_t *err)
 }
 
 
+/* one that goes through as it is: see ngx_http_llm_account_settle() */
+
+static void
+ngx_http_llm_answer_frame(ngx_http_llm_ctx_t *ctx, size_t len)
+{
+    if (ctx->frames == 0 || (int64_t) len < ctx->frame_min) {
+        ctx->frame_min = len;
+    }
+
+    ctx->frames++;
+    ctx->frame_bytes += len;
+}
+
+
 ngx_int_t
 ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
     ngx_buf_t *source)
 {
-    u_char           *p, *last;
-    ngx_int_t         rc;
-    ngx_llm_frame_t   frame;
+    u_char              *p, *last;
+    ngx_int_t            rc;
+    ngx_llm_frame_t      frame;
+    ngx_http_llm_ctx_t  *ctx;
 
+    ctx = at->ctx;
     p = slice->data;
     last = p + slice->len;
 
@@ -577,6 +643,11 @@ ngx_http_llm_answer_frames(ngx_http_llm_attempt_t *at, ngx_str_t *slice,
 
             ngx_http_llm_input_close(at);
             break;
+        }
+
+        if (ctx->text) {
+            ctx->text = 0;
+            ngx_http_llm_answer_frame(ctx, frame.raw.len);
         }
 
         if (at->splice && ngx_http_llm_cost_frame(at, &frame) != NGX_OK) {
@@ -632,6 +703,11 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
 
     if (at->ended || at->reader.done) {
         at->ended = 1;
+
+        if (at->good) {
+            ngx_http_llm_answer_whole(ctx);
+        }
+
         ctx->done = 1;
         return;
     }
@@ -659,6 +735,8 @@ ngx_http_llm_answer_end(ngx_http_llm_attempt_t *at)
     ctx->error_code = err.code;
     err.request_id = ctx->id;
     ctx->dialect->write_stream_error(&err, &ctx->out);
+
+    ngx_http_llm_account_settle(ctx, NGX_HTTP_OK);
 
     ngx_http_llm_health_failure(at->deployment, at->fail, -1);
 

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_endpoint.h"
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_sign.h"
@@ -187,6 +187,8 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     target->api_version = provider->api_version;
     target->region = provider->region;
     target->max_tokens = at->deployment->model->max_tokens;
+    target->cap = ngx_http_llm_account_cap(at->request, at->ctx,
+                                           at->deployment);
     target->quirks = provider->quirks;
     target->sets = at->deployment->sets;
 
@@ -233,7 +235,11 @@ ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at)
     at->price = ngx_http_llm_price_find(at->request, at->deployment,
                                         &ctx->stage.match, name);
 
-    if (at->price == NULL && ngx_http_llm_price_needed(at->request)) {
+    if (at->price == NULL
+        && ngx_http_llm_price_needed(at->request,
+                                     ngx_http_llm_account_money(ctx,
+                                                         at->deployment)))
+    {
         return ngx_llm_error(at->request->pool, &at->err, NGX_HTTP_FORBIDDEN,
                              "permission_error", "model_unpriced", "model",
                              "the price of model \"%V\" is not known", name);
@@ -411,6 +417,11 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
     ngx_llm_json_end_init(&at->json_end);
     ngx_llm_usage_init(&ctx->usage);
 
+    ctx->text_bytes = 0;
+    ctx->frames = 0;
+    ctx->frame_bytes = 0;
+    ctx->whole = 0;
+
     ctx->finish = NGX_LLM_FINISH_NONE;
 
     r->upstream->request_bufs = at->out;
@@ -545,6 +556,12 @@ ngx_http_llm_final_error(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
 
     if ((ctx->failed & NGX_HTTP_LLM_REFUSALS) && ctx->refusal.status) {
         *err = ctx->refusal;
+        return;
+    }
+
+    if (ctx->attempts == 0
+        && ngx_http_llm_account_passed(ctx, err) == NGX_DECLINED)
+    {
         return;
     }
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_endpoint.h"
 
 
@@ -159,6 +159,10 @@ ngx_http_llm_set_error(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     if (ngx_http_llm_error_body(r, dialect, err, body) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ctx->error_code = err->code.len ? err->code : err->type;
+
+    ngx_http_llm_account_settle(ctx, err->status);
 
     return ngx_http_llm_error_headers(r, ctx, err);
 }
@@ -392,11 +396,13 @@ ngx_http_llm_add_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         }
     }
 
-    if (ctx->chat.dropped && ctx->chat.dropped->nelts) {
-        return ngx_http_llm_add_dropped(r, ctx->chat.dropped);
+    if (ctx->chat.dropped && ctx->chat.dropped->nelts
+        && ngx_http_llm_add_dropped(r, ctx->chat.dropped) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_llm_refuse_headers(r, ctx);
 }
 
 

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_endpoint.h"
 
 #include <openssl/rand.h>
@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_llm_check_type(ngx_http_request_t *r,
     ngx_llm_error_t *err);
+static ngx_int_t ngx_http_llm_check_user(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_request_id(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx);
 static ngx_uint_t ngx_http_llm_is_id(ngx_str_t *value);
@@ -159,6 +161,33 @@ ngx_http_llm_check_type(ngx_http_request_t *r, ngx_llm_error_t *err)
                          NULL, "unsupported content type \"%*s\", "
                          "send the header \"Content-Type: application/json\"",
                          ngx_min(len, 64), p);
+}
+
+
+static ngx_int_t
+ngx_http_llm_check_user(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_str_t                 user;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (!llcf->user_required) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_llm_user(r, ctx, &user) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (user.len) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
+                         "invalid_request_error", "user_required", "user",
+                         "the request does not say which end user it is for");
 }
 
 
@@ -334,6 +363,12 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ngx_int_t        rc;
     ngx_llm_error_t  err;
 
+    rc = ngx_http_llm_account_begin(r, ctx, &err);
+
+    if (rc != NGX_OK) {
+        return ngx_http_llm_refuse(r, ctx, rc, &err);
+    }
+
     if (ngx_http_llm_body_collect(r, &ctx->body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -370,10 +405,23 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ctx->routed = 1;
 
     if (ctx->chat.count) {
+        ngx_http_llm_account_drop(ctx);
+
         rc = ngx_http_llm_count(r, ctx);
 
         if (rc != NGX_DECLINED) {
             return rc;
+        }
+
+    } else {
+        rc = ngx_http_llm_check_user(r, ctx, &err);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_llm_account_admit(r, ctx, &err);
+        }
+
+        if (rc != NGX_OK) {
+            return ngx_http_llm_refuse(r, ctx, rc, &err);
         }
     }
 

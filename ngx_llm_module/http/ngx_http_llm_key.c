@@ -210,12 +210,8 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_conf_init_value(key->dry_run, 0);
     ngx_conf_init_value(key->cap, 0);
 
-    if (ngx_http_llm_limits_owner(cf, key->limits, "key", &key->name,
-                                  key->pattern.kind != NGX_HTTP_LLM_EXACT)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
+    ngx_http_llm_limits_owner(key->limits, "key", &key->name,
+                              key->pattern.kind != NGX_HTTP_LLM_EXACT);
 
     return NGX_CONF_OK;
 }

@@ -30,6 +30,7 @@ typedef struct {
     ngx_http_llm_pattern_t       *model;        /* NULL: all */
     ngx_int_t                     index;        /* of the variable of per= */
     ngx_llm_name_t                name;         /* its counter's */
+    time_t                        logged;       /* of this process */
     u_char                       *file;
     ngx_uint_t                    line;
 } ngx_http_llm_limit_t;
@@ -99,13 +100,9 @@ char *ngx_http_llm_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* "llm_tag": the ngx_array_t * of ngx_http_llm_loc_tag_t at cmd->offset */
 char *ngx_http_llm_loc_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/*
- * when the block is read: who has these limits; limits may be NULL.  NGX_OK
- * or NGX_ERROR
- */
-ngx_int_t ngx_http_llm_limits_owner(ngx_conf_t *cf,
-    ngx_http_llm_limits_t *limits, char *kind, ngx_str_t *name,
-    ngx_uint_t template);
+/* when the block is read: who has these limits; limits may be NULL */
+void ngx_http_llm_limits_owner(ngx_http_llm_limits_t *limits, char *kind,
+    ngx_str_t *name, ngx_uint_t template);
 
 /* when all blocks are read: are there more than a request may meet? */
 ngx_int_t ngx_http_llm_limits_init(ngx_conf_t *cf);

@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm_limit.h"
+#include "ngx_http_llm_price.h"
 
 
 static ngx_int_t ngx_http_llm_limit_compile(ngx_conf_t *cf,
@@ -22,6 +23,12 @@ static void ngx_http_llm_limit_name(ngx_http_llm_limits_t *limits,
     ngx_http_llm_limit_t *limit, ngx_uint_t twins);
 static ngx_uint_t ngx_http_llm_limits_attempt(ngx_http_llm_main_conf_t *lmcf);
 static ngx_uint_t ngx_http_llm_limits_count(ngx_http_llm_limits_t *limits);
+static ngx_int_t ngx_http_llm_limits_prices(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf);
+static ngx_http_llm_limits_t *ngx_http_llm_limits_cost(
+    ngx_http_llm_main_conf_t *lmcf);
+static ngx_int_t ngx_http_llm_limits_text(ngx_conf_t *cf,
+    ngx_http_llm_limits_t *limits, ngx_str_t *text);
 
 
 char *
@@ -87,6 +94,7 @@ ngx_http_llm_limit_compile(ngx_conf_t *cf, ngx_http_llm_limit_t *limit)
 {
     limit->index = NGX_ERROR;
     limit->model = NULL;
+    limit->logged = 0;
 
     if (limit->limit.model.len) {
         limit->model = ngx_palloc(cf->pool, sizeof(ngx_http_llm_pattern_t));
@@ -218,15 +226,15 @@ ngx_http_llm_loc_tag(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-ngx_int_t
-ngx_http_llm_limits_owner(ngx_conf_t *cf, ngx_http_llm_limits_t *limits,
-    char *kind, ngx_str_t *name, ngx_uint_t template)
+void
+ngx_http_llm_limits_owner(ngx_http_llm_limits_t *limits, char *kind,
+    ngx_str_t *name, ngx_uint_t template)
 {
     ngx_uint_t             i;
     ngx_http_llm_limit_t  *limit;
 
     if (limits == NULL) {
-        return NGX_OK;
+        return;
     }
 
     limits->kind = kind;
@@ -239,8 +247,6 @@ ngx_http_llm_limits_owner(ngx_conf_t *cf, ngx_http_llm_limits_t *limits,
         ngx_http_llm_limit_name(limits, &limit[i],
                                 ngx_http_llm_limit_twins(limits, i));
     }
-
-    return NGX_OK;
 }
 
 
@@ -347,6 +353,8 @@ ngx_http_llm_limits_init(ngx_conf_t *cf)
 
     n = ngx_http_llm_limits_attempt(lmcf);
 
+    lmcf->attempt_limits = n;
+
     if (n > NGX_LLM_LEDGER_ITEMS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "a model and its provider have %ui limits, a request "
@@ -378,7 +386,7 @@ ngx_http_llm_limits_init(ngx_conf_t *cf)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_llm_limits_prices(cf, lmcf);
 }
 
 
@@ -413,4 +421,112 @@ static ngx_uint_t
 ngx_http_llm_limits_count(ngx_http_llm_limits_t *limits)
 {
     return limits ? limits->limits.nelts : 0;
+}
+
+
+/* deployments without a price that a limit of money meets: a warning each */
+
+static ngx_int_t
+ngx_http_llm_limits_prices(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_str_t                    text;
+    ngx_uint_t                   i, j;
+    ngx_http_llm_model_t       **model;
+    ngx_http_llm_limits_t       *all, *limits;
+    ngx_http_llm_deployment_t   *dep;
+
+    if (lmcf->prices
+        && lmcf->prices->unpriced == NGX_HTTP_LLM_UNPRICED_ALLOW)
+    {
+        return NGX_OK;
+    }
+
+    all = ngx_http_llm_limits_cost(lmcf);
+    model = lmcf->models.elts;
+
+    for (i = 0; i < lmcf->models.nelts; i++) {
+        dep = model[i]->deployments.elts;
+
+        for (j = 0; j < model[i]->deployments.nelts; j++) {
+            limits = all;
+
+            if (dep[j].provider->limits && dep[j].provider->limits->cost) {
+                limits = dep[j].provider->limits;
+            }
+
+            if (model[i]->limits && model[i]->limits->cost) {
+                limits = model[i]->limits;
+            }
+
+            if (limits == NULL) {
+                continue;
+            }
+
+            if (ngx_http_llm_limits_text(cf, limits, &text) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            ngx_http_llm_price_check(cf, &dep[j], &text);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the first of a key or team, which may ask for any model */
+
+static ngx_http_llm_limits_t *
+ngx_http_llm_limits_cost(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_uint_t                i;
+    ngx_http_llm_key_t      **key;
+    ngx_http_llm_team_t      *team;
+    ngx_http_llm_pattern_t  **pattern;
+
+    key = lmcf->keys.elts;
+
+    for (i = 0; i < lmcf->keys.nelts; i++) {
+        if (key[i]->limits && key[i]->limits->cost) {
+            return key[i]->limits;
+        }
+    }
+
+    pattern = lmcf->team_names.patterns.elts;
+
+    for (i = 0; i < lmcf->team_names.patterns.nelts; i++) {
+        team = pattern[i]->value;
+
+        if (team->limits && team->limits->cost) {
+            return team->limits;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_llm_limits_text(ngx_conf_t *cf, ngx_http_llm_limits_t *limits,
+    ngx_str_t *text)
+{
+    ngx_uint_t             i;
+    ngx_http_llm_limit_t  *limit;
+
+    limit = limits->limits.elts;
+
+    for (i = 0; limit[i].limit.unit != NGX_LLM_UNIT_COST; i++) { /* void */ }
+
+    text->len = ngx_strlen(limits->kind) + limits->name.len
+                + limit[i].limit.text.len + sizeof("\"\" of  \"\"") - 1;
+
+    text->data = ngx_pnalloc(cf->temp_pool, text->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(text->data, "\"%V\" of %s \"%V\"", &limit[i].limit.text,
+                limits->kind, &limits->name);
+
+    return NGX_OK;
 }

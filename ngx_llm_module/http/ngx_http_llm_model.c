@@ -238,11 +238,7 @@ ngx_http_llm_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_http_llm_model_defaults(model);
 
-    if (ngx_http_llm_limits_owner(cf, model->limits, "model", &model->name, 0)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
+    ngx_http_llm_limits_owner(model->limits, "model", &model->name, 0);
 
     return NGX_CONF_OK;
 }

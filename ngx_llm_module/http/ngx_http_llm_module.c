@@ -579,6 +579,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *
      *     lmcf->zone = NULL;
      *     lmcf->key_digests = NULL;
+     *     lmcf->attempt_limits = 0;
+     *     lmcf->typical = NULL;
      *     lmcf->prices = NULL;
      *     lmcf->nlimits = 0;
      *     lmcf->ngateways = 0;
@@ -635,6 +637,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
     }
 
     ngx_llm_tz_init(&lmcf->calendar->tz);
+
+    ngx_queue_init(&lmcf->accounts);
 
     return lmcf;
 }

@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 
 
 static ngx_int_t ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data);
@@ -158,7 +158,11 @@ ngx_http_llm_take_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
         ngx_http_llm_route_take(ctx, dep);
 
-        rc = ngx_http_llm_attempt_create(r, ctx, dep);
+        rc = ngx_http_llm_account_attempt(r, ctx, dep);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_llm_attempt_create(r, ctx, dep);
+        }
 
         if (rc != NGX_DECLINED) {
             return rc;

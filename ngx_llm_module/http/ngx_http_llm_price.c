@@ -232,14 +232,18 @@ ngx_http_llm_price_find(ngx_http_request_t *r, ngx_http_llm_deployment_t *dep,
 
 
 ngx_uint_t
-ngx_http_llm_price_needed(ngx_http_request_t *r)
+ngx_http_llm_price_needed(ngx_http_request_t *r, ngx_uint_t limited)
 {
+    ngx_uint_t                 unpriced;
     ngx_http_llm_main_conf_t  *lmcf;
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
-    return lmcf->prices
-           && lmcf->prices->unpriced == NGX_HTTP_LLM_UNPRICED_REFUSE;
+    unpriced = lmcf->prices ? lmcf->prices->unpriced
+                            : NGX_HTTP_LLM_UNPRICED_DEFAULT;
+
+    return unpriced == NGX_HTTP_LLM_UNPRICED_REFUSE
+           || (unpriced == NGX_HTTP_LLM_UNPRICED_DEFAULT && limited);
 }
 
 

@@ -50,8 +50,9 @@ const ngx_llm_price_t *ngx_http_llm_price_find(ngx_http_request_t *r,
     ngx_http_llm_deployment_t *dep, ngx_http_llm_match_t *match,
     ngx_str_t *name);
 
-/* does "llm_unpriced refuse" say that nothing is served without a price? */
-ngx_uint_t ngx_http_llm_price_needed(ngx_http_request_t *r);
+/* does llm_unpriced say that this is not served without a price? */
+ngx_uint_t ngx_http_llm_price_needed(ngx_http_request_t *r,
+    ngx_uint_t limited);
 
 /* the same of what lists and the statement "context" know of the model */
 void ngx_http_llm_price_facts(ngx_http_request_t *r,

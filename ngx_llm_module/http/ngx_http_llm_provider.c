@@ -336,12 +336,8 @@ ngx_http_llm_provider(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_llm_limits_owner(cf, pcf->provider.limits, "provider",
-                                  &pcf->provider.name, 0)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
+    ngx_http_llm_limits_owner(pcf->provider.limits, "provider",
+                              &pcf->provider.name, 0);
 
     pp = ngx_array_push(&lmcf->providers);
     if (pp == NULL) {

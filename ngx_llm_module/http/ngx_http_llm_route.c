@@ -252,6 +252,10 @@ ngx_http_llm_route_next(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     if (why == 0) {
         why = (ctx->failed & NGX_LLM_FAIL_REQUEST) ? NGX_LLM_FAIL_REQUEST
                                                    : NGX_LLM_FAIL_OVERLOADED;
+
+        if (ctx->limited) {
+            why |= NGX_LLM_FAIL_RATE_LIMIT;
+        }
     }
 
     for ( ;; ) {

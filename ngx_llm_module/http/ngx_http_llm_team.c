@@ -118,11 +118,7 @@ ngx_http_llm_team(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_conf_init_value(team->cap, 0);
 
-    if (ngx_http_llm_limits_owner(cf, team->limits, "team", &team->name, 0)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
+    ngx_http_llm_limits_owner(team->limits, "team", &team->name, 0);
 
     return NGX_CONF_OK;
 }

@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_keepalive.h"
 #include "ngx_http_llm_price.h"
 
@@ -47,6 +47,8 @@ static ngx_int_t ngx_http_llm_set_headers(ngx_http_request_t *r,
 static void ngx_http_llm_abort_request(ngx_http_request_t *r);
 static void ngx_http_llm_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
+static void ngx_http_llm_finish(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_llm_finish_stream(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_int_t rc);
 
@@ -758,13 +760,10 @@ ngx_http_llm_stream_headers(ngx_http_request_t *r)
 static void
 ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 {
-    ngx_llm_error_t          err;
-    ngx_http_upstream_t     *u;
     ngx_http_llm_ctx_t      *ctx;
     ngx_http_llm_attempt_t  *at;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
-    u = r->upstream;
 
     ngx_http_llm_clock_stop(ctx);
     ngx_http_llm_input_stop(ctx);
@@ -779,6 +778,21 @@ ngx_http_llm_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     if (at && at->probe && !at->reported) {
         ngx_http_llm_health_release(at->deployment);
     }
+
+    ngx_http_llm_finish(r, ctx, rc);
+
+    ngx_http_llm_account_settle(ctx, 0);
+}
+
+
+static void
+ngx_http_llm_finish(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_llm_error_t       err;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
 
     if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || rc == NGX_DONE
         || rc == NGX_DECLINED)

@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_account.h"
 #include "ngx_http_llm_price.h"
 
 
@@ -371,37 +371,20 @@ ngx_http_llm_user_variable(ngx_http_request_t *r,
     v->not_found = 1;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
-
-    if (llcf->user) {
-        if (ngx_http_complex_value(r, llcf->user, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len) {
-            ngx_http_llm_variable_text(v, &value);
-        }
-
-        return NGX_OK;
-    }
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_llm_module);
 
-    if (ctx == NULL || !ctx->chat_read) {
+    if (llcf->user == NULL && (ctx == NULL || !ctx->chat_read)) {
         ngx_http_llm_variable_warn(r, ctx, data);
         return NGX_OK;
     }
 
-    if (ctx->chat.user.len == 0) {
-        return NGX_OK;
-    }
-
-    value = ngx_llm_json_plain(r->pool, &ctx->chat.user);
-
-    if (value.data == NULL) {
+    if (ngx_http_llm_user(r, ctx, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_llm_variable_text(v, &value);
+    if (value.len) {
+        ngx_http_llm_variable_text(v, &value);
+    }
 
     return NGX_OK;
 }

@@ -1,0 +1,1168 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * The accounting of a request, from its admission to its settlement.
+ */
+
+
+#include "ngx_http_llm_account.h"
+#include "ngx_http_llm_price.h"
+#include "ngx_http_llm_usage_log.h"
+
+
+#define NGX_HTTP_LLM_BYTES_A_TOKEN  4
+
+
+#pragma weak ngx_http_llm_usage_log_enabled
+#pragma weak ngx_http_llm_usage_log_write
+#pragma weak ngx_http_llm_usage_log_refuses
+
+
+static ngx_uint_t ngx_http_llm_account_wanted(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_uint_t log);
+static ngx_int_t ngx_http_llm_account_record(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc);
+static ngx_int_t ngx_http_llm_account_who(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc);
+static ngx_int_t ngx_http_llm_account_tags(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc);
+static ngx_int_t ngx_http_llm_account_per(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc, ngx_http_llm_limits_t *limits);
+static ngx_int_t ngx_http_llm_account_pair(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc, ngx_str_t *name, ngx_str_t *value);
+static ngx_int_t ngx_http_llm_account_normal(ngx_http_request_t *r,
+    ngx_str_t *value, ngx_str_t *normal);
+static ngx_int_t ngx_http_llm_account_add(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc, ngx_http_llm_limits_t *limits,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_llm_account_hold(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc, ngx_http_llm_deployment_t *dep,
+    ngx_uint_t first, ngx_uint_t *which);
+static ngx_int_t ngx_http_llm_account_raise(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc, ngx_http_llm_deployment_t *dep);
+static void ngx_http_llm_account_pass(ngx_http_llm_account_t *acc,
+    ngx_uint_t i);
+
+static void ngx_http_llm_account_usage(ngx_http_llm_ctx_t *ctx);
+static int64_t ngx_http_llm_account_output(ngx_http_llm_ctx_t *ctx);
+static void ngx_http_llm_account_done(ngx_http_llm_account_t *acc,
+    ngx_uint_t status);
+static void ngx_http_llm_account_names(ngx_http_llm_account_t *acc);
+static void ngx_http_llm_account_answer(ngx_http_llm_account_t *acc);
+static ngx_uint_t ngx_http_llm_account_closed(ngx_http_request_t *r);
+static void ngx_http_llm_account_finish(ngx_http_llm_account_t *acc);
+static void ngx_http_llm_account_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_uint_t                 log;
+    ngx_http_cleanup_t        *cln;
+    ngx_http_llm_account_t    *acc;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    log = ngx_http_llm_usage_log_enabled
+          && ngx_http_llm_usage_log_enabled(lmcf);
+
+    if (!ngx_http_llm_account_wanted(r, ctx, log)) {
+        return NGX_OK;
+    }
+
+    if (log && ngx_http_llm_usage_log_refuses(lmcf)) {
+        return ngx_llm_error(r->pool, err, NGX_HTTP_SERVICE_UNAVAILABLE,
+                             "server_error", "usage_log_unavailable", NULL,
+                             "usage cannot be recorded now");
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     acc->nitems = 0;
+     *     acc->nfirst = 0;
+     *     acc->model = NULL;
+     *     acc->passed_limit = NULL;
+     *     acc->held = 0;
+     */
+
+    acc = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_account_t));
+    if (acc == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* before anything is held; runs before the log phase */
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_llm_account_cleanup;
+    cln->data = acc;
+
+    acc->ctx = ctx;
+    acc->log = log;
+    acc->ledger = ngx_http_llm_zone_ledger(lmcf);
+
+    if (acc->ledger && acc->ledger->owner == NGX_LLM_LEDGER_NONE) {
+        acc->ledger = NULL;
+    }
+
+    ctx->account = acc;
+
+    ngx_queue_insert_tail(&lmcf->accounts, &acc->queue);
+
+    return ngx_http_llm_account_record(r, acc);
+}
+
+
+static ngx_uint_t
+ngx_http_llm_account_wanted(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_uint_t log)
+{
+    ngx_http_llm_team_t       *team;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    if (log || lmcf->attempt_limits) {
+        return 1;
+    }
+
+    if (lmcf->nlimits == 0 || ctx->key == NULL) {
+        return 0;
+    }
+
+    if (ctx->key->limits) {
+        return 1;
+    }
+
+    for (team = ctx->key->team; team; team = team->parent) {
+        if (team->limits) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what is known before the body is read */
+
+static ngx_int_t
+ngx_http_llm_account_record(ngx_http_request_t *r,
+    ngx_http_llm_account_t *acc)
+{
+    ngx_time_t              *tp;
+    ngx_http_llm_ctx_t      *ctx;
+    ngx_llm_usage_record_t  *rec;
+
+    ctx = acc->ctx;
+    rec = &acc->rec;
+
+    ngx_llm_usage_record_init(rec);
+
+    tp = ngx_timeofday();
+
+    rec->time = (int64_t) tp->sec * 1000 + tp->msec;
+    rec->id = ctx->id;
+    rec->client = r->connection->addr_text;
+
+    if (ctx->key_name.len) {
+        rec->key = ctx->key_name;
+    }
+
+    if (ctx->key && ctx->key->team) {
+        rec->team = ctx->key->team->name;
+    }
+
+    return ngx_http_llm_account_tags(r, acc);
+}
+
+
+/* of key and teams, then those of the location that these do not have */
+
+static ngx_int_t
+ngx_http_llm_account_tags(ngx_http_request_t *r, ngx_http_llm_account_t *acc)
+{
+    ngx_uint_t                i, j;
+    ngx_keyval_t             *kv;
+    ngx_llm_usage_pair_t     *pair;
+    ngx_llm_usage_record_t   *rec;
+    ngx_http_llm_loc_tag_t   *tag;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    rec = &acc->rec;
+    pair = rec->tags;
+
+    if (acc->ctx->key) {
+        kv = acc->ctx->key->tags.elts;
+
+        for (i = 0; i < acc->ctx->key->tags.nelts; i++) {
+
+            if (rec->ntags == NGX_LLM_USAGE_PAIRS) {
+                return NGX_OK;
+            }
+
+            pair[rec->ntags].name = kv[i].key;
+            pair[rec->ntags].value = kv[i].value;
+            rec->ntags++;
+        }
+    }
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->tags == NULL) {
+        return NGX_OK;
+    }
+
+    tag = llcf->tags->elts;
+
+    for (i = 0; i < llcf->tags->nelts; i++) {
+
+        for (j = 0; j < rec->ntags; j++) {
+            if (pair[j].name.len == tag[i].name.len
+                && ngx_strncmp(pair[j].name.data, tag[i].name.data,
+                               tag[i].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (j < rec->ntags || rec->ntags == NGX_LLM_USAGE_PAIRS) {
+            continue;
+        }
+
+        pair[rec->ntags].name = tag[i].name;
+
+        if (ngx_http_complex_value(r, &tag[i].value, &pair[rec->ntags].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rec->ntags++;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_llm_account_drop(ngx_http_llm_ctx_t *ctx)
+{
+    if (ctx->account) {
+        ngx_queue_remove(&ctx->account->queue);
+        ctx->account = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_llm_account_admit(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 which;
+    ngx_http_llm_team_t       *team;
+    ngx_http_llm_account_t    *acc;
+    ngx_http_llm_loc_conf_t   *llcf;
+
+    acc = ctx->account;
+
+    if (acc == NULL) {
+        return NGX_OK;
+    }
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    acc->soft = (llcf->dry_run || (ctx->key && ctx->key->dry_run));
+
+    if (ngx_http_llm_account_who(r, acc) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->key) {
+        rc = ngx_http_llm_account_add(r, acc, ctx->key->limits,
+                                      &ctx->key_name);
+
+        for (team = ctx->key->team; team && rc == NGX_OK; team = team->parent) {
+            rc = ngx_http_llm_account_add(r, acc, team->limits, &team->name);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    acc->nfirst = acc->nitems;
+    acc->model = ctx->stage.model;
+
+    if (acc->nitems == 0 && !acc->log) {
+        acc->admitted = 1;
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llm_account_hold(r, acc, NULL, 0, &which);
+
+    if (rc == NGX_OK) {
+        acc->admitted = 1;
+        return NGX_OK;
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_llm_refuse_limit(ctx, &acc->items[which],
+                                         acc->limit[which],
+                                         acc->owner[which], err);
+    }
+
+    /* NGX_DECLINED */
+
+    (void) ngx_llm_error(r->pool, err, NGX_HTTP_SERVICE_UNAVAILABLE,
+                         "server_error", "overloaded", NULL,
+                         "too many requests are in progress");
+    err->retry_after = 1;
+
+    return NGX_DECLINED;
+}
+
+
+/* names that counters are found by, when the route is known */
+
+static ngx_int_t
+ngx_http_llm_account_who(ngx_http_request_t *r, ngx_http_llm_account_t *acc)
+{
+    ngx_str_t                user, name;
+    ngx_http_llm_ctx_t      *ctx;
+    ngx_llm_usage_record_t  *rec;
+
+    ctx = acc->ctx;
+    rec = &acc->rec;
+
+    rec->stream = ctx->chat.stream;
+
+    if (ngx_http_llm_account_normal(r, &ctx->chat.model, &rec->request_model)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_llm_user(r, ctx, &user) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (user.len
+        && ngx_http_llm_account_normal(r, &user, &rec->user) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->model.len != ctx->chat.model.len
+        || ngx_strncmp(ctx->model.data, ctx->chat.model.data, ctx->model.len)
+           != 0)
+    {
+        ngx_str_set(&name, NGX_HTTP_LLM_PER_MODEL);
+
+        return ngx_http_llm_account_pair(r, acc, &name, &ctx->model);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what variables of per= say */
+
+static ngx_int_t
+ngx_http_llm_account_per(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
+    ngx_http_llm_limits_t *limits)
+{
+    ngx_str_t                   value;
+    ngx_uint_t                  i;
+    ngx_http_llm_limit_t       *limit;
+    ngx_http_variable_value_t  *vv;
+
+    limit = limits->limits.elts;
+
+    for (i = 0; i < limits->limits.nelts; i++) {
+
+        if (limit[i].index == NGX_ERROR) {
+            continue;
+        }
+
+        vv = ngx_http_get_flushed_variable(r, limit[i].index);
+
+        if (vv == NULL || vv->not_found) {
+            continue;
+        }
+
+        value.data = vv->data;
+        value.len = vv->len;
+
+        if (ngx_http_llm_account_pair(r, acc, &limit[i].limit.variable,
+                                      &value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_account_pair(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_uint_t             i;
+    ngx_llm_usage_pair_t  *per;
+
+    per = acc->rec.per;
+
+    for (i = 0; i < acc->rec.nper; i++) {
+        if (per[i].name.len == name->len
+            && ngx_strncmp(per[i].name.data, name->data, name->len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    if (i == NGX_LLM_USAGE_PAIRS || value->len == 0) {
+        return NGX_OK;
+    }
+
+    per[i].name = *name;
+
+    if (ngx_http_llm_account_normal(r, value, &per[i].value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    acc->rec.nper++;
+
+    return NGX_OK;
+}
+
+
+/* a value as the log will have it, in memory of the request */
+
+static ngx_int_t
+ngx_http_llm_account_normal(ngx_http_request_t *r, ngx_str_t *value,
+    ngx_str_t *normal)
+{
+    ngx_str_t  s;
+    u_char     buf[NGX_LLM_USAGE_NORMAL];
+
+    s = ngx_llm_usage_normal(value, buf);
+
+    normal->data = ngx_pnalloc(r->pool, s.len + 1);
+    if (normal->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(normal->data, s.data, s.len);
+    normal->len = s.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_account_add(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
+    ngx_http_llm_limits_t *limits, ngx_str_t *name)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    if (limits == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_llm_account_per(r, acc, limits) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    n = ngx_http_llm_limit_items(lmcf, limits, name, &acc->rec, acc->items,
+                                 acc->limit, acc->nitems);
+
+    for (i = acc->nitems; i < n; i++) {
+        acc->owner[i] = limits;
+
+        if (acc->items[i].unit == NGX_LLM_UNIT_COST && !acc->items[i].soft) {
+            acc->cost = 1;
+        }
+
+        if (acc->soft) {
+            acc->items[i].soft = 1;
+        }
+    }
+
+    acc->nitems = n;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Items from "first" on are held, all or none.  NGX_OK; NGX_BUSY: items[which]
+ * refused; NGX_DECLINED: there is no room
+ */
+
+static ngx_int_t
+ngx_http_llm_account_hold(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
+    ngx_http_llm_deployment_t *dep, ngx_uint_t first, ngx_uint_t *which)
+{
+    ngx_int_t        rc;
+    ngx_uint_t       i, cost, wanted;
+    ngx_llm_item_t  *item;
+
+    cost = 0;
+    wanted = 0;
+
+    for (i = first; i < acc->nitems; i++) {
+        wanted |= (acc->items[i].unit != NGX_LLM_UNIT_REQUESTS
+                   && acc->items[i].unit != NGX_LLM_UNIT_SLOTS);
+        cost |= (acc->items[i].unit == NGX_LLM_UNIT_COST);
+    }
+
+    if (wanted) {
+        ngx_http_llm_amounts(r, acc->ctx, dep, cost, &acc->amounts);
+    }
+
+    for (i = first; i < acc->nitems; i++) {
+        item = &acc->items[i];
+        item->amount = ngx_http_llm_amount(&acc->amounts,
+                                           &acc->limit[i]->limit);
+    }
+
+    if (acc->ledger == NULL) {
+        return acc->nitems ? NGX_DECLINED : NGX_OK;
+    }
+
+    if (acc->held) {
+        rc = ngx_llm_ledger_extend(acc->ledger, acc->res, &acc->items[first],
+                                   acc->nitems - first, ngx_current_msec,
+                                   ngx_time(), which);
+
+    } else {
+        rc = ngx_llm_ledger_reserve(acc->ledger, &acc->items[first],
+                                    acc->nitems - first, ngx_current_msec,
+                                    ngx_time(), &acc->res, which);
+
+        acc->held = (rc == NGX_OK);
+    }
+
+    if (rc == NGX_BUSY) {
+        *which += first;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "llm zone has no room for a reservation");
+    }
+
+    ngx_http_llm_refuse_log(acc->ctx, first);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_llm_account_attempt(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               which;
+    ngx_http_llm_account_t  *acc;
+
+    acc = ctx->account;
+
+    if (acc == NULL) {
+        return NGX_OK;
+    }
+
+    /* what the deployment before this one held */
+
+    if (acc->held && acc->nitems > acc->nfirst) {
+        ngx_llm_ledger_trim(acc->ledger, acc->res, acc->nfirst,
+                            ngx_current_msec);
+    }
+
+    acc->nitems = acc->nfirst;
+
+    rc = ngx_http_llm_account_raise(r, acc, dep);
+
+    if (rc == NGX_DECLINED) {
+        goto passed;
+    }
+
+    if (ngx_http_llm_account_add(r, acc, dep->model->limits,
+                                 &dep->model->name)
+        != NGX_OK
+        || ngx_http_llm_account_add(r, acc, dep->provider->limits,
+                                    &dep->provider->name)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (acc->nitems == acc->nfirst) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_llm_account_hold(r, acc, dep, acc->nfirst, &which);
+
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == NGX_BUSY) {
+        ngx_http_llm_account_pass(acc, which);
+    }
+
+    acc->nitems = acc->nfirst;
+
+passed:
+
+    if (ctx->probe) {
+        ctx->probe = 0;
+        ngx_http_llm_health_release(dep);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Of another model the same request may cost more.  NGX_OK; NGX_DECLINED: some
+ * limit does not have it.
+ */
+
+static ngx_int_t
+ngx_http_llm_account_raise(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
+    ngx_http_llm_deployment_t *dep)
+{
+    int64_t                  amount;
+    ngx_uint_t               i, cost;
+    ngx_llm_item_t           item;
+    ngx_http_llm_amounts_t   amounts;
+
+    if (dep->model == acc->model || !acc->held) {
+        return NGX_OK;
+    }
+
+    cost = 0;
+
+    for (i = 0; i < acc->nfirst; i++) {
+        cost |= (acc->items[i].unit == NGX_LLM_UNIT_COST);
+    }
+
+    if (!cost) {
+        return NGX_OK;
+    }
+
+    ngx_http_llm_amounts(r, acc->ctx, dep, 1, &amounts);
+
+    for (i = 0; i < acc->nfirst; i++) {
+
+        if (acc->items[i].unit != NGX_LLM_UNIT_COST) {
+            continue;
+        }
+
+        amount = ngx_http_llm_amount(&amounts, &acc->limit[i]->limit);
+
+        if (amount <= acc->items[i].amount) {
+            continue;
+        }
+
+        item = acc->items[i];
+        item.amount = amount;
+
+        if (ngx_llm_ledger_raise(acc->ledger, acc->res, i, &item,
+                                 ngx_current_msec, ngx_time())
+            != NGX_OK)
+        {
+            item.wait = item.wait ? item.wait : 1000;
+
+            acc->passed = item;
+            acc->passed_limit = acc->limit[i];
+            acc->passed_owner = acc->owner[i];
+            acc->ctx->limited = 1;
+
+            return NGX_DECLINED;
+        }
+
+        acc->items[i].amount = amount;
+        acc->items[i].granted = item.granted;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_account_pass(ngx_http_llm_account_t *acc, ngx_uint_t i)
+{
+    ngx_log_error(NGX_LOG_INFO, acc->ctx->request->connection->log, 0,
+                  "llm limit \"%V\" of %s \"%V\" is reached, the deployment "
+                  "is passed over", &acc->limit[i]->limit.text,
+                  acc->owner[i]->kind, &acc->owner[i]->name);
+
+    acc->ctx->limited = 1;
+
+    /* the one that is free again first is what the client waits for */
+
+    if (acc->passed_limit
+        && acc->passed.wait != -1
+        && (acc->items[i].wait == -1
+            || acc->items[i].wait >= acc->passed.wait))
+    {
+        return;
+    }
+
+    acc->passed = acc->items[i];
+    acc->passed_limit = acc->limit[i];
+    acc->passed_owner = acc->owner[i];
+}
+
+
+ngx_uint_t
+ngx_http_llm_account_money(ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep)
+{
+    ngx_http_llm_account_t  *acc;
+
+    acc = ctx->account;
+
+    if (acc == NULL || acc->soft) {
+        return 0;
+    }
+
+    return acc->cost
+           || (dep->model->limits && dep->model->limits->cost)
+           || (dep->provider->limits && dep->provider->limits->cost);
+}
+
+
+ngx_int_t
+ngx_http_llm_account_passed(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
+{
+    ngx_http_llm_account_t  *acc;
+
+    acc = ctx->account;
+
+    if (acc && acc->passed_limit) {
+        return ngx_http_llm_refuse_limit(ctx, &acc->passed, acc->passed_limit,
+                                         acc->passed_owner, err);
+    }
+
+    return NGX_OK;
+}
+
+
+int64_t
+ngx_http_llm_account_cap(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep)
+{
+    int64_t                  n, cap;
+    ngx_uint_t               i;
+    ngx_llm_item_t          *item;
+    ngx_http_llm_account_t  *acc;
+
+    acc = ctx->account;
+
+    if (acc == NULL || ctx->key == NULL || !ctx->key->cap) {
+        return 0;
+    }
+
+    cap = 0;
+
+    for (i = 0; i < acc->nitems; i++) {
+        item = &acc->items[i];
+
+        if (item->kind != NGX_LLM_LIMIT_QUOTA || item->soft
+            || item->granted >= item->amount)
+        {
+            continue;
+        }
+
+        n = ngx_http_llm_amount_output(r, ctx, dep, item, &acc->amounts);
+
+        if (n && (cap == 0 || n < cap)) {
+            cap = n;
+        }
+    }
+
+    return cap;
+}
+
+
+void
+ngx_http_llm_account_settle(ngx_http_llm_ctx_t *ctx, ngx_uint_t status)
+{
+    if (ctx->settled) {
+        return;
+    }
+
+    ctx->settled = 1;
+
+    ngx_http_llm_account_usage(ctx);
+
+    if (ctx->account) {
+        ngx_http_llm_account_done(ctx->account, status);
+    }
+}
+
+
+/*
+ * What the provider did not say: of an answer that was cut, or of one that
+ * never says.  Variables show the same as is charged.
+ */
+
+static void
+ngx_http_llm_account_usage(ngx_http_llm_ctx_t *ctx)
+{
+    int64_t                  high, output;
+    ngx_llm_usage_t         *usage;
+    ngx_http_llm_attempt_t  *at;
+
+    at = ctx->attempt;
+    usage = &ctx->usage;
+
+    if (at == NULL || !at->good || ctx->chat.count
+        || (usage->reported && ctx->whole))
+    {
+        return;
+    }
+
+    ctx->estimated = 1;
+
+    if (usage->prompt < 0) {
+        ngx_llm_chat_estimate_high(&ctx->chat,
+                                   ngx_llm_family(&at->target.model),
+                                   &usage->prompt, &high);
+    }
+
+    output = ngx_http_llm_account_output(ctx);
+
+    usage->completion = ngx_max(usage->completion, output);
+}
+
+
+/*
+ * By the bytes of text, or, where frames go through unread, by what they have
+ * more than the shortest of them, which has a token as the others do.
+ */
+
+static int64_t
+ngx_http_llm_account_output(ngx_http_llm_ctx_t *ctx)
+{
+    int64_t  text, n;
+
+    text = ctx->text_bytes;
+
+    if (ctx->frames) {
+        text += ctx->frame_bytes - ctx->frames * (ctx->frame_min - 1);
+    }
+
+    n = (text + NGX_HTTP_LLM_BYTES_A_TOKEN - 1) / NGX_HTTP_LLM_BYTES_A_TOKEN;
+
+    return ngx_max(n, ctx->frames);
+}
+
+
+/* the rest of the record, and whether it is charged */
+
+static void
+ngx_http_llm_account_done(ngx_http_llm_account_t *acc, ngx_uint_t status)
+{
+    ngx_uint_t               good;
+    ngx_time_t              *tp;
+    ngx_http_request_t      *r;
+    ngx_http_llm_ctx_t      *ctx;
+    ngx_llm_usage_record_t  *rec;
+
+    ctx = acc->ctx;
+    rec = &acc->rec;
+    r = ctx->request;
+    good = (ctx->attempt && ctx->attempt->good);
+
+    if (status == 0) {
+        status = r->headers_out.status ? r->headers_out.status
+                                       : NGX_HTTP_CLIENT_CLOSED_REQUEST;
+
+        if (good) {
+            status = NGX_HTTP_OK;
+        }
+    }
+
+    rec->status = status;
+    rec->attempts = ctx->attempts;
+
+    ngx_http_llm_account_names(acc);
+
+    if (good) {
+        ngx_http_llm_account_answer(acc);
+
+    } else if (status != NGX_HTTP_CLIENT_CLOSED_REQUEST || ctx->attempts == 0)
+    {
+        rec->uncharged = 1;
+    }
+
+    if (ctx->error_code.len == 0 && ngx_http_llm_account_closed(r)) {
+        ngx_str_set(&ctx->error_code, "shutdown");
+    }
+
+    if (ctx->error_code.len) {
+        rec->error = ctx->error_code;
+    }
+
+    tp = ngx_timeofday();
+
+    rec->duration = ngx_max((tp->sec - r->start_sec) * 1000
+                            + (ngx_msec_int_t) (tp->msec - r->start_msec), 0);
+
+    ngx_http_llm_account_finish(acc);
+}
+
+
+static void
+ngx_http_llm_account_names(ngx_http_llm_account_t *acc)
+{
+    ngx_http_llm_ctx_t      *ctx;
+    ngx_http_llm_attempt_t  *at;
+    ngx_llm_usage_record_t  *rec;
+
+    ctx = acc->ctx;
+    rec = &acc->rec;
+    at = ctx->attempt;
+
+    if (ctx->chat_read && rec->request_model.data == NULL) {
+
+        /* refused before its admission */
+
+        rec->stream = ctx->chat.stream;
+
+        if (ngx_http_llm_account_normal(ctx->request, &ctx->chat.model,
+                                        &rec->request_model)
+            != NGX_OK)
+        {
+            ngx_str_null(&rec->request_model);
+        }
+    }
+
+    if (ctx->routed) {
+        rec->model = ctx->stage.name.len ? ctx->stage.name : ctx->model;
+    }
+
+    if (at) {
+        rec->provider = at->provider->name;
+        rec->upstream_model = at->target.model;
+    }
+}
+
+
+/* what an answer has come to; that it is one is known */
+
+static void
+ngx_http_llm_account_answer(ngx_http_llm_account_t *acc)
+{
+    ngx_llm_usage_t         *usage;
+    ngx_http_llm_ctx_t      *ctx;
+    ngx_llm_usage_record_t  *rec;
+
+    ctx = acc->ctx;
+    rec = &acc->rec;
+    usage = &ctx->usage;
+
+    rec->prompt = usage->prompt;
+    rec->completion = usage->completion;
+    rec->cached = usage->cached;
+    rec->cache_write = usage->cache_write;
+    rec->reasoning = usage->reasoning;
+    rec->estimated = ctx->estimated;
+    rec->ttft = ctx->ttft;
+
+    if (ctx->finish != NGX_LLM_FINISH_NONE) {
+        rec->finish_reason = *ngx_llm_finish_name(ctx->finish);
+    }
+
+    if (ctx->attempt->price) {
+        rec->cost = ngx_http_llm_cost(ctx);
+    }
+
+    if (ctx->whole && usage->reported) {
+        ngx_http_llm_amount_learn(ctx, ngx_max(usage->completion, 0));
+    }
+}
+
+
+/* by worker_shutdown_timeout, while it was under way */
+
+static ngx_uint_t
+ngx_http_llm_account_closed(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        c = r->stream->connection->connection;
+    }
+#endif
+
+    return ngx_exiting && c->close;
+}
+
+
+/* charged and written, or given back */
+
+static void
+ngx_http_llm_account_finish(ngx_http_llm_account_t *acc)
+{
+    int64_t                    amounts[NGX_LLM_LEDGER_ITEMS];
+    ngx_str_t                  line;
+    ngx_uint_t                 i, n, which;
+    ngx_llm_seq_t             *seq;
+    ngx_http_llm_charge_t      charge;
+    ngx_llm_usage_record_t    *rec;
+    ngx_http_llm_main_conf_t  *lmcf;
+    u_char                     buf[NGX_LLM_LEDGER_LINE];
+
+    rec = &acc->rec;
+
+    ngx_queue_remove(&acc->queue);
+
+    n = acc->held ? acc->nitems : 0;
+
+    /* who was refused holds nothing: the line needs something to go by */
+
+    if (acc->log && !acc->held && acc->ledger
+        && ngx_llm_ledger_reserve(acc->ledger, NULL, 0, ngx_current_msec,
+                                  ngx_time(), &acc->res, &which)
+           == NGX_OK)
+    {
+        acc->held = 1;
+    }
+
+    if (!acc->held) {
+        return;
+    }
+
+    acc->held = 0;
+
+    if (!acc->log && rec->uncharged) {
+        ngx_llm_ledger_release(acc->ledger, acc->res, ngx_current_msec);
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        amounts[i] = ngx_http_llm_limit_used(rec, acc->items[i].unit);
+    }
+
+    lmcf = ngx_http_get_module_main_conf(acc->ctx->request,
+                                         ngx_http_llm_module);
+    ngx_str_null(&line);
+    seq = NULL;
+    charge.nrows = 0;
+
+    if (acc->log) {
+        ngx_llm_ledger_seq(acc->ledger, &rec->seq);
+        seq = &rec->seq;
+
+        ngx_http_llm_account_rows(lmcf, rec, &charge);
+        ngx_llm_usage_line_write(rec, buf, &line);
+    }
+
+    ngx_llm_ledger_settle(acc->ledger, acc->res, amounts, n, charge.rows,
+                          charge.nrows, charge.sums, seq, &line,
+                          rec->time / 1000);
+
+    if (line.len) {
+        ngx_http_llm_usage_log_write(lmcf, &line);
+    }
+
+    ngx_llm_ledger_apply(acc->ledger, acc->res, ngx_current_msec,
+                         rec->time / 1000);
+}
+
+
+/* no other way out of the request has come by */
+
+static void
+ngx_http_llm_account_cleanup(void *data)
+{
+    ngx_http_llm_account_t  *acc = data;
+
+    ngx_http_llm_account_settle(acc->ctx, 0);
+}
+
+
+void
+ngx_http_llm_account_shutdown(ngx_cycle_t *cycle)
+{
+    ngx_queue_t               *q;
+    ngx_http_llm_account_t    *acc;
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
+
+    if (lmcf == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&lmcf->accounts)) {
+        q = ngx_queue_head(&lmcf->accounts);
+        acc = ngx_queue_data(q, ngx_http_llm_account_t, queue);
+
+        ngx_str_set(&acc->ctx->error_code, "shutdown");
+
+        ngx_http_llm_account_settle(acc->ctx, acc->ctx->attempt
+                                    && acc->ctx->attempt->good
+                                    ? NGX_HTTP_OK
+                                    : NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+}
+
+
+ngx_int_t
+ngx_http_llm_user(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_str_t *user)
+{
+    ngx_str_t                 text;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    ngx_str_null(user);
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->user) {
+        return ngx_http_complex_value(r, llcf->user, user);
+    }
+
+    if (ctx == NULL || !ctx->chat_read) {
+        return NGX_OK;
+    }
+
+    text = ctx->chat.user;
+
+    if (text.len == 0 && ctx->chat.param[NGX_LLM_PARAM_SAFETY_IDENTIFIER]) {
+        text = ngx_llm_json_text(
+                   ctx->chat.param[NGX_LLM_PARAM_SAFETY_IDENTIFIER]);
+    }
+
+    if (text.len == 0) {
+        return NGX_OK;
+    }
+
+    *user = ngx_llm_json_plain(r->pool, &text);
+
+    return user->data ? NGX_OK : NGX_ERROR;
+}
