@@ -894,3 +894,28 @@ deployment a x;
     like(logged(), qr/^200\|OK\|a\|1\|m\|x\|11\|3\|-\|provider_error/, 'the prompt was said, the rest is 11 bytes');
     provider('a')->play("claude hello");
     is(left(a(max_tokens => 10), 'tokens'), '1000/992', 'charged');
+
+
+
+=== TEST 53: what set_param asks for is held, and capped
+--- a
+sleep 1
+ok hi
+--- model
+deployment a x; set_param max_tokens 900 force;
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; quota output_tokens=1000/day; cap on; }
+--- do
+    my $first = connect_gateway();
+    send_request($first, chat(max_tokens => 1),
+                 headers => { Authorization => 'Bearer sk-a' });
+    reached('a', 1);
+    like(asked(), qr/"max_tokens":900[,}]/, 'forced');
+    my $res = a(max_tokens => 1);
+    is($res->{status}, 429, 'refused');
+    like($res->{body}, qr/0 of 1000 output_tokens are used, 900 held/, 'held');
+    is(read_response($first)->{status}, 200, 'the first');
+    provider('a')->play(plain(10, 150));
+    is(a()->{status}, 200, 'fits');
+    is(a()->{status}, 200, 'alone');
+    like(asked(), qr/"max_tokens":847[,}]/, 'capped, although it is forced');

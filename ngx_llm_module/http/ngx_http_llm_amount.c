@@ -8,6 +8,7 @@
 
 #include "ngx_http_llm_account.h"
 #include "ngx_http_llm_price.h"
+#include "ngx_llm_request.h"
 
 
 /* the p95 of answers: a table of a process, by key and model */
@@ -33,6 +34,8 @@ static ngx_http_llm_typical_t *ngx_http_llm_amount_typical(
     ngx_http_llm_ctx_t *ctx, ngx_uint_t create);
 static int64_t ngx_http_llm_amount_prompt(ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_deployment_t *dep);
+static int64_t ngx_http_llm_amount_limit(ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep, int64_t typical);
 static int64_t ngx_http_llm_amount_choices(ngx_llm_chat_t *chat);
 static int64_t ngx_http_llm_amount_max(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_http_llm_deployment_t *dep);
@@ -59,8 +62,7 @@ ngx_http_llm_amounts(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     amounts->typical = typical ? typical->value / NGX_HTTP_LLM_TYPICAL_UNIT
                                : NGX_HTTP_LLM_TYPICAL_FIRST;
 
-    amounts->output = (chat->max_tokens >= 0) ? chat->max_tokens
-                                              : amounts->typical;
+    amounts->output = ngx_http_llm_amount_limit(ctx, dep, amounts->typical);
 
     max = ngx_http_llm_amount_max(r, ctx, dep);
 
@@ -117,6 +119,47 @@ ngx_http_llm_amount_prompt(ngx_http_llm_ctx_t *ctx,
         ngx_llm_chat_estimate_high(&ctx->chat, family, &mean, &high);
 
         max = ngx_max(max, high);
+    }
+
+    return max;
+}
+
+
+/* what is asked for, by the client or by set_param; else what is typical */
+
+static int64_t
+ngx_http_llm_amount_limit(ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_deployment_t *dep, int64_t typical)
+{
+    int64_t                      limit, max, value;
+    ngx_uint_t                   i, j, n;
+    ngx_llm_set_t               *set;
+    ngx_http_llm_deployment_t  **order;
+
+    order = dep ? &dep : ctx->stage.order;
+    n = dep ? 1 : ctx->stage.n;
+    max = 0;
+
+    for (i = 0; i < n; i++) {
+        limit = ctx->chat.max_tokens;
+
+        for (j = 0; order[i]->sets && j < order[i]->sets->nelts; j++) {
+            set = order[i]->sets->elts;
+
+            if (set[j].neutral
+                && ngx_llm_request_limit(&set[j])
+                && (set[j].force || limit < 0)
+                && ngx_llm_json_int(set[j].node, &value) == NGX_OK)
+            {
+                limit = value;
+            }
+        }
+
+        if (limit < 0) {
+            limit = typical;
+        }
+
+        max = ngx_max(max, limit);
     }
 
     return max;

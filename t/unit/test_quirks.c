@@ -27,6 +27,7 @@
 
 
 static ngx_array_t  *test_sets;
+static int64_t       test_cap;
 
 
 static void
@@ -93,6 +94,7 @@ test_send(const ngx_llm_dialect_t *from, const ngx_llm_dialect_t *to,
     target.model = test_string(model);
     target.max_tokens = 4096;
     target.sets = test_sets;
+    target.cap = test_cap;
 
     if (preset) {
         name = test_string(preset);
@@ -897,6 +899,56 @@ test_catalogue(void)
 }
 
 
+/* a limit that is higher, or missing, becomes the cap */
+
+static void
+test_caps(void)
+{
+    test_sets = NULL;
+    test_cap = 8;
+
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O ",\"max_tokens\":100}",
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+              "\"content\":\"Hi\"}],\"max_tokens\":8}", "");
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O ",\"max_completion_tokens\":9}",
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+              "\"content\":\"Hi\"}],\"max_completion_tokens\":8}", "");
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O ",\"max_tokens\":8}",
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+              "\"content\":\"Hi\"}],\"max_tokens\":8}", "");
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O "}",
+              "{\"max_tokens\":8,\"model\":\"m\",\"messages\":"
+              "[{\"role\":\"user\",\"content\":\"Hi\"}]}", "");
+    test_send(&ngx_llm_openai, &ngx_llm_anthropic, NULL, "", "m", 0,
+              TEST_O ",\"max_tokens\":100}",
+              "{\"model\":\"m\",\"max_tokens\":8,\"messages\":[{\"role\":"
+              "\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"}]}]}",
+              "");
+
+    /* what the configuration sets, too; what is lower stays */
+
+    test_set("max_tokens", "100", 1);
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O ",\"max_tokens\":2}",
+              "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+              "\"content\":\"Hi\"}],\"max_tokens\":8}", "");
+
+    test_sets = NULL;
+    test_set("max_tokens", "4", 0);
+    test_send(&ngx_llm_openai, &ngx_llm_openai, NULL, "", "m", 0,
+              TEST_O "}",
+              "{\"max_tokens\":4,\"model\":\"m\",\"messages\":"
+              "[{\"role\":\"user\",\"content\":\"Hi\"}]}", "");
+
+    test_sets = NULL;
+    test_cap = 0;
+}
+
+
 int
 main(void)
 {
@@ -911,6 +963,7 @@ main(void)
     test_set_params();
     test_set_places();
     test_sets_parse();
+    test_caps();
     test_catalogue();
 
     return test_done("quirks");
