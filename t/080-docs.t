@@ -1035,7 +1035,7 @@ try('llm_model/rate', run => sub {
 });
 
 try('llm_model/quota', run => sub {
-    limited('llm_model/quota', 1, $used_up);
+    limited('llm_model/quota', 1, $rate);
 });
 
 try('llm_provider/rate', run => sub {
@@ -1044,7 +1044,7 @@ try('llm_provider/rate', run => sub {
 });
 
 try('llm_provider/quota', run => sub {
-    limited('llm_provider/quota', 1, $used_up);
+    limited('llm_provider/quota', 1, $rate);
 });
 
 for my $block (qw(llm_model llm_provider)) {

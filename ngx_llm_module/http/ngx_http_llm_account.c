@@ -758,8 +758,15 @@ ngx_http_llm_account_passed(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
     acc = ctx->account;
 
     if (acc && acc->passed_limit) {
-        return ngx_http_llm_refuse_limit(ctx, &acc->passed, acc->passed_limit,
+        (void) ngx_http_llm_refuse_limit(ctx, &acc->passed, acc->passed_limit,
                                          acc->passed_owner, err);
+
+        /* the client's own quota is not what is used up */
+
+        ngx_str_set(&err->type, "rate_limit_error");
+        ngx_str_set(&err->code, "rate_limit_exceeded");
+
+        return NGX_DECLINED;
     }
 
     return NGX_OK;
