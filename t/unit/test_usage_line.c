@@ -504,9 +504,11 @@ test_stop(void)
 {
     test_seen_t              seen;
     ngx_llm_usage_reader_t   reader;
-    char                     text[] = line(1) "\n" line(2) "\n";
+    char                     text[128];
 
     test_case = "stop";
+
+    strcpy(text, line(1) "\n" line(2) "\n");
 
     ngx_memzero(&seen, sizeof(test_seen_t));
     seen.rc = NGX_ABORT;
@@ -514,7 +516,7 @@ test_stop(void)
     ngx_llm_usage_reader_init(&reader, test_see, &seen);
 
     test_int(ngx_llm_usage_reader_data(&reader, (u_char *) text,
-                                       sizeof(text) - 1),
+                                       strlen(text)),
              NGX_ABORT);
     test_int(seen.n, 1);
 }
