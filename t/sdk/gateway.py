@@ -9,6 +9,7 @@ import time
 
 KEY = "sk-client-all"
 NARROW = "sk-client-narrow"
+POOR = "sk-client-poor"
 
 CONF = """
 load_module %(module)s;
@@ -39,6 +40,7 @@ http {
 
     llm_key all    { secret sha256:%(all)s; }
     llm_key narrow { secret sha256:%(narrow)s; models gpt-*; }
+    llm_key poor   { secret sha256:%(poor)s; quota requests=0/day; }
 
     server {
         listen                   127.0.0.1:%(port)d;
@@ -179,7 +181,8 @@ class Gateway:
                 "module": os.environ["MODULE"], "user": user,
                 "port": self.port, "http": http % ports,
                 "all": hashlib.sha256(KEY.encode()).hexdigest(),
-                "narrow": hashlib.sha256(NARROW.encode()).hexdigest()})
+                "narrow": hashlib.sha256(NARROW.encode()).hexdigest(),
+                "poor": hashlib.sha256(POOR.encode()).hexdigest()})
 
         env = dict(os.environ, **env)
 

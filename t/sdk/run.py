@@ -30,7 +30,8 @@ def node(gate, provider, only, script):
         shutil.copyfile(os.path.join(here, name), os.path.join(home, name))
 
     env = dict(os.environ, SDK_GATEWAY=gate.url, SDK_KEY=gateway.KEY,
-               SDK_NARROW=gateway.NARROW, SDK_ONLY=only or "",
+               SDK_NARROW=gateway.NARROW, SDK_POOR=gateway.POOR,
+               SDK_ONLY=only or "",
                SDK_PICTURE=mock_provider.picture(),
                SDK_CONTROL="http://127.0.0.1:%d/control"
                            % provider.ports["openai"])

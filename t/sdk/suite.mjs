@@ -200,6 +200,19 @@ await test('a model that the key may not use', async () => {
 });
 
 
+await test('a quota that is used up', async () => {
+    const client = connect({ apiKey: process.env.SDK_POOR, maxRetries: 2 });
+
+    await assert.rejects(
+        client.chat.completions.create({ model: 'gpt-4o-mini',
+                                         messages: said('x') }),
+        (e) => e instanceof OpenAI.RateLimitError
+               && e.code === 'insufficient_quota');
+
+    assert.equal(notes.length, 1);
+});
+
+
 const failures = [
     ['error-400', OpenAI.BadRequestError, 400],
     ['context', OpenAI.BadRequestError, 400, 'context_length_exceeded'],

@@ -544,6 +544,21 @@ def test_narrow_key(t):
 
 
 @test
+def test_quota_used_up(t):
+    client = t.connect(key=gateway.POOR, max_retries=2)
+    e = t.raises(openai.RateLimitError, client.chat.completions.create,
+                 model="gpt-4o-mini", messages=[{"role": "user",
+                                                 "content": "x"}])
+
+    t.equal((e.status_code, e.code, e.type),
+            (429, "insufficient_quota", "insufficient_quota"))
+    t.equal(e.response.headers["x-should-retry"], "false")
+    t.equal(e.response.headers["x-ratelimit-remaining-requests"], "0")
+    t.equal(len(t.notes), 1)
+    t.equal(t.sent(), [])
+
+
+@test
 def test_unknown_model(t):
     client = t.connect(max_retries=2)
     e = t.raises(openai.NotFoundError, client.chat.completions.create,
