@@ -1222,8 +1222,6 @@ my ($readme) = grep { $_->{lang} eq 'nginx' } blocks_of($page{'README.md'});
 
 $server = start($readme->{text});
 
-my %alice = (key => "${secret}keys/alice");
-
 is(join(' ', map { $_->{id} } @{get('/v1/models', %alice)->{json}{data}}),
    'gpt-4o claude-sonnet', 'README.md: what alice may use');
 is(ask('local-small', %alice)->{status}, 403, 'README.md: and what not');
