@@ -919,3 +919,24 @@ deployment a x; set_param max_tokens 900 force;
     is(a()->{status}, 200, 'fits');
     is(a()->{status}, 200, 'alone');
     like(asked(), qr/"max_tokens":847[,}]/, 'capped, although it is forced');
+
+
+
+=== TEST 54: Anthropic clients: type, headers, and a count that is free
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; quota requests=1/day; quota tokens=1000/day; }
+--- do
+    my $claude = sub { ask(chat(max_tokens => 9), path => "/v1/messages$_[0]",
+                           headers => { 'x-api-key' => 'sk-a' }) };
+    is($claude->('/count_tokens')->{status}, 200, 'a count') for 1 .. 2;
+    my $res = $claude->('');
+    is($res->{status}, 200, 'served');
+    is($res->{headers}{'anthropic-ratelimit-requests-remaining'}, 0, 'requests');
+    is($res->{headers}{'anthropic-ratelimit-tokens-limit'}, 1000, 'tokens');
+    like($res->{headers}{'anthropic-ratelimit-tokens-reset'},
+         qr/^\d{4}-\d\d-\d\dT00:00:00Z$/, 'a date');
+    unlike($res->{head}, qr/x-ratelimit-/, 'not the others');
+    $res = $claude->('');
+    is($res->{status}, 429, 'refused');
+    like($res->{body}, qr/"type":"billing_error"/, 'its type');
+    is($res->{headers}{'x-should-retry'}, 'false', 'no retry');
