@@ -512,6 +512,7 @@ typedef struct {
     ngx_http_llm_health_t        *health;
     ngx_http_llm_known_t         *known;        /* addresses of names */
     ngx_llm_ledger_shm_t         *ledger;       /* NULL: no room for it */
+    struct ngx_http_llm_log_shared_s  *log;     /* of the usage log */
 } ngx_http_llm_shared_t;
 
 
@@ -576,6 +577,9 @@ struct ngx_http_llm_main_conf_s {
     ngx_http_upstream_srv_conf_t  uscf;
 
     ngx_http_llm_resolv_t        *resolv;       /* NULL: not asked for yet */
+
+    struct ngx_http_llm_usage_log_s  *usage_log;    /* NULL: none */
+    struct ngx_http_llm_state_s  *state;        /* NULL: nothing is kept */
 
     ngx_uint_t                    ngateways;    /* locations */
     time_t                        created;      /* for /v1/models */

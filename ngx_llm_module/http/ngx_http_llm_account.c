@@ -14,11 +14,6 @@
 #define NGX_HTTP_LLM_BYTES_A_TOKEN  4
 
 
-#pragma weak ngx_http_llm_usage_log_enabled
-#pragma weak ngx_http_llm_usage_log_write
-#pragma weak ngx_http_llm_usage_log_refuses
-
-
 static ngx_uint_t ngx_http_llm_account_wanted(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_uint_t log);
 static ngx_int_t ngx_http_llm_account_record(ngx_http_request_t *r,
@@ -66,8 +61,7 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
-    log = ngx_http_llm_usage_log_enabled
-          && ngx_http_llm_usage_log_enabled(lmcf);
+    log = ngx_http_llm_usage_log_enabled(lmcf);
 
     if (!ngx_http_llm_account_wanted(r, ctx, log)) {
         return NGX_OK;

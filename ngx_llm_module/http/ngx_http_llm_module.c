@@ -15,6 +15,7 @@
 #include "ngx_http_llm_account.h"
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_price.h"
+#include "ngx_http_llm_state.h"
 
 
 /* what a gateway should take and keep in memory; see the warnings */
@@ -47,6 +48,7 @@ static char *ngx_http_llm_merge_gateway(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf, ngx_http_llm_loc_conf_t *prev,
     ngx_http_llm_loc_conf_t *conf);
 static ngx_int_t ngx_http_llm_init_process(ngx_cycle_t *cycle);
+static void ngx_http_llm_exit_process(ngx_cycle_t *cycle);
 
 
 /* prefixes of variables that say what any client may write */
@@ -64,6 +66,20 @@ static ngx_command_t  ngx_http_llm_commands[] = {
     { ngx_string("llm_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_llm_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_usage_log"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_llm_usage_log,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_state"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_llm_state,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -265,7 +281,7 @@ ngx_module_t  ngx_http_llm_module = {
     ngx_http_llm_init_process,             /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_llm_exit_process,             /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -533,6 +549,14 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_llm_usage_log_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_llm_state_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_llm_zone_init_default(cf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -583,6 +607,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *     lmcf->typical = NULL;
      *     lmcf->prices = NULL;
      *     lmcf->nlimits = 0;
+     *     lmcf->usage_log = NULL;
+     *     lmcf->state = NULL;
      *     lmcf->ngateways = 0;
      */
 
@@ -859,5 +885,30 @@ ngx_http_llm_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (ngx_http_llm_usage_log_init_process(cycle, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_llm_helper_init_process(cycle, lmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_llm_peers_init_process(cycle);
+}
+
+
+/* on SIGTERM requests are dropped as they are: no cleanup of theirs runs */
+
+static void
+ngx_http_llm_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
+
+    if (lmcf == NULL || lmcf->providers.nelts == 0) {
+        return;
+    }
+
+    ngx_http_llm_account_shutdown(cycle);
 }

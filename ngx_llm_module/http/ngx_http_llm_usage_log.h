@@ -16,6 +16,63 @@
 
 typedef struct ngx_http_llm_usage_log_s  ngx_http_llm_usage_log_t;
 
+struct ngx_http_llm_usage_log_s {
+    ngx_open_file_t              *file;
+    ngx_cycle_t                  *cycle;        /* of the configuration */
+    ngx_msec_t                    sync;
+    ngx_event_t                   reopened;     /* of this process */
+    u_char                       *conf_file;
+    ngx_uint_t                    line;
+    unsigned                      refuse:1;     /* on_error=refuse */
+};
+
+
+/* which file a process writes to */
+
+typedef struct {
+    ngx_atomic_t                  pid;          /* 0: free */
+    ngx_atomic_t                  inode;
+} ngx_http_llm_log_writer_t;
+
+
+/* in the zone */
+
+typedef struct ngx_http_llm_log_shared_s  ngx_http_llm_log_shared_t;
+
+struct ngx_http_llm_log_shared_s {
+    ngx_atomic_t                  lines;        /* written since the start */
+    ngx_atomic_t                  bytes;
+    ngx_atomic_t                  errors;       /* writes that failed */
+    ngx_atomic_t                  sync_errors;
+    ngx_atomic_t                  snapshot_errors;
+    ngx_atomic_t                  snapshot;     /* when the last was taken */
+    ngx_atomic_t                  torn;         /* pieces met when reading */
+
+    ngx_atomic_t                  failed;       /* the last write did */
+    ngx_atomic_t                  newline;      /* a line may be unfinished */
+    ngx_atomic_t                  probe;        /* next look, seconds */
+    ngx_atomic_t                  logged;       /* last complaint, seconds */
+
+    /* up to where lines of other boots are counted: the helper's */
+    ngx_atomic_t                  inode;
+    ngx_atomic_t                  offset;
+
+    ngx_http_llm_log_writer_t     writer[NGX_LLM_LEDGER_OWNERS];
+};
+
+
+char *ngx_http_llm_usage_log(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* the folder and the file, before the file is opened */
+ngx_int_t ngx_http_llm_usage_log_init(ngx_conf_t *cf);
+
+/* the same when all is known; room in a new zone.  From the zone's init */
+ngx_int_t ngx_http_llm_usage_log_zone(ngx_shm_zone_t *shm_zone,
+    ngx_http_llm_zone_t *zone);
+
+/* this process writes: worker or single */
+ngx_int_t ngx_http_llm_usage_log_init_process(ngx_cycle_t *cycle,
+    ngx_http_llm_main_conf_t *lmcf);
 
 /* is there a log to write lines for? */
 ngx_uint_t ngx_http_llm_usage_log_enabled(ngx_http_llm_main_conf_t *lmcf);
@@ -33,6 +90,10 @@ void ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf,
  * Only with on_error=refuse; looks at the file again each second.
  */
 ngx_uint_t ngx_http_llm_usage_log_refuses(ngx_http_llm_main_conf_t *lmcf);
+
+/* does a process that lives still write to that file? */
+ngx_uint_t ngx_http_llm_usage_log_used(ngx_http_llm_log_shared_t *sh,
+    ngx_uint_t inode);
 
 
 #endif /* _NGX_HTTP_LLM_USAGE_LOG_H_INCLUDED_ */

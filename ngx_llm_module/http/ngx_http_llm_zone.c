@@ -15,6 +15,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_state.h"
 
 
 #define NGX_HTTP_LLM_ZONE_MIN     (256 * 1024)
@@ -218,9 +219,11 @@ ngx_http_llm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_llm_zone_t *octx = data;
 
+    ngx_uint_t            fresh;
     ngx_http_llm_zone_t  *zone;
 
     zone = shm_zone->data;
+    fresh = 0;
 
     if (octx) {
         zone->sh = octx->sh;
@@ -234,13 +237,23 @@ ngx_http_llm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (shm_zone->shm.exists) {
         zone->sh = zone->shpool->data;
 
-    } else if (ngx_http_llm_zone_create(shm_zone, zone) != NGX_OK) {
-        return NGX_ERROR;
+    } else {
+        if (ngx_http_llm_zone_create(shm_zone, zone) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        fresh = 1;
     }
 
 done:
 
-    if (ngx_http_llm_ledger_init(shm_zone, zone) != NGX_OK) {
+    if (ngx_http_llm_ledger_init(shm_zone, zone) != NGX_OK
+        || ngx_http_llm_usage_log_zone(shm_zone, zone) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (fresh && ngx_http_llm_replay(shm_zone, zone) != NGX_OK) {
         return NGX_ERROR;
     }
 
