@@ -119,6 +119,15 @@ test-matrix:
 	@t/util/setup test "$(BUILD)"
 	@t/util/matrix $(T)
 
+# what kills gateways, for longer than in "make test"
+
+.PHONY: crash soak
+crash: module
+	@t/crash/run --rounds $(or $(ROUNDS),3)
+
+soak: module
+	@t/crash/run --rounds $(or $(ROUNDS),100)
+
 ifneq ($(wildcard t/util/test-real),)
 .PHONY: test-real
 test-real: module
