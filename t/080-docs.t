@@ -279,7 +279,7 @@ sub localise {
     $text =~ s/\blisten\s+(80\d\d);/listen 127.0.0.1:$port{$1};/g;
     $text =~ s/(https:\/\/localhost):8443\b/$1:$port{8443}/g;
     $text =~ s{/run/llama\.sock}{$dir/llama.sock}g;
-    $text =~ s{/var/log/nginx/}{$dir/logs/}g;
+    $text =~ s{/var/(?:log|lib)/nginx/}{$dir/logs/}g;
 
     while ($text =~ m{/etc/nginx/llm/([\w./-]+)}g) {
         my $name = $1;
@@ -622,6 +622,19 @@ my $secret = 'secret-of-';      # what localise() writes into files
 
 try('llm_zone', run => sub {
     answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_zone: serves');
+});
+
+try('llm_usage_log', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_usage_log: serves');
+    like(wait_log($server, 'llm-usage.jsonl', qr/\n/),
+         qr/^\{"time":[\d.]+,"seq":.*"model":"gpt-4o".*\}$/,
+         'llm_usage_log: a line');
+});
+
+try('llm_state', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_state: serves');
+    like(wait_log($server, 'llm/snapshot', qr/./s), qr/^llmstate/,
+         'llm_state: a snapshot');
 });
 
 try('llm_provider', run => sub {
