@@ -351,7 +351,7 @@ for my $case (
     $code->();
     append($log, line());
     is_counted(counted(), 3, $name);
-    said(qr/\[warn\].*another version or damaged/, "$name: is told");
+    said(qr/\[warn\].*of another version, .*or damaged/, "$name: is told");
 }
 
 for my $case (
@@ -373,6 +373,30 @@ for my $case (
     said(qr/\[warn\].*snapshot" failed/, "$name in its place: is told");
     stop();
 }
+
+
+# --- of another gateway -----------------------------------------------------
+
+fresh();
+spew($log, line() . line());
+is_counted(counted(), 2, 'one gateway');
+my $first = $pid;
+my $conf = slurp("$dir/nginx.conf");
+
+mkdir "$dir/other";
+$conf =~ s{\Q$log\E}{$dir/other/usage.jsonl};
+$conf =~ s{logs/nginx\.pid}{logs/other.pid};
+$conf =~ s{listen 127\.0\.0\.1:\d+;}{listen unix:$dir/other.sock;};
+spew("$dir/nginx.conf", $conf);
+start();
+
+said(qr/\[warn\].*of a gateway with another usage log/,
+     'another log: its snapshot is not taken');
+said(qr/\[crit\].*must have an llm_state of its own/, 'another log: is told');
+
+stop();
+$pid = $first;
+stop();
 
 
 # --- nginx -t reads nothing and writes nothing ------------------------------

@@ -23,6 +23,9 @@
 #define NGX_HTTP_LLM_HELPER_TURN    1000        /* ms */
 #define NGX_HTTP_LLM_HELPER_EXPIRE  10000
 
+/* turns until another gateway in the folder is complained of */
+#define NGX_HTTP_LLM_HELPER_TRIES   10
+
 /* how far back the line of a dead process is looked for, at least */
 #define NGX_HTTP_LLM_HELPER_TAIL    (64 * 1024 * 1024)
 
@@ -42,6 +45,7 @@ struct ngx_http_llm_helper_s {
     ngx_atomic_uint_t             synced;       /* bytes of the log */
     ngx_uint_t                    ntails;
     ngx_http_llm_tail_t          *tails[NGX_HTTP_LLM_TAILS];
+    ngx_uint_t                    declined;     /* turns: see save() */
     ngx_llm_seq_t                *wanted;       /* looked for in the log */
     unsigned                      found:1;
     unsigned                      due:1;        /* a snapshot, at once */
@@ -538,6 +542,17 @@ ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
                           "lock \"%V\" failed, no snapshots are taken",
                           &state->lock);
             h->unlockable = 1;
+        }
+
+        /* a reload may have given the log another path */
+
+        if (rc == NGX_DECLINED
+            && ++h->declined == NGX_HTTP_LLM_HELPER_TRIES)
+        {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                          "folder \"%V\" is used by a gateway with another "
+                          "usage log, no snapshots are taken: each must have "
+                          "an llm_state of its own", &state->path->name);
         }
 
         if (rc != NGX_OK) {

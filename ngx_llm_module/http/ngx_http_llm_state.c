@@ -33,6 +33,10 @@ static ngx_int_t ngx_http_llm_state_set(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf, ngx_path_t *path);
 static ngx_int_t ngx_http_llm_state_name(ngx_pool_t *pool, ngx_str_t *folder,
     char *name, ngx_str_t *file);
+static void ngx_http_llm_state_log(ngx_http_llm_state_t *state,
+    ngx_str_t *path);
+static ngx_int_t ngx_http_llm_state_owner(ngx_http_llm_state_t *state,
+    ngx_fd_t fd);
 static ngx_int_t ngx_http_llm_state_write(ngx_http_llm_state_t *state,
     ngx_fd_t fd, ngx_llm_ledger_t *ledger, ngx_http_llm_tail_t **tails,
     ngx_uint_t n);
@@ -41,9 +45,9 @@ static ngx_int_t ngx_http_llm_state_flush(ngx_http_llm_state_out_t *out);
 static ngx_int_t ngx_http_llm_state_sync(ngx_str_t *folder);
 static void ngx_http_llm_state_crc(ngx_http_llm_state_head_t *head,
     uint64_t *crc);
-static ngx_int_t ngx_http_llm_state_read(ngx_fd_t fd, ngx_llm_ledger_t *ledger,
-    ngx_pool_t *pool, ngx_http_llm_state_head_t *head,
-    ngx_llm_loader_t **loader);
+static ngx_int_t ngx_http_llm_state_read(ngx_http_llm_state_t *state,
+    ngx_fd_t fd, ngx_llm_ledger_t *ledger, ngx_pool_t *pool,
+    ngx_http_llm_state_head_t *head, ngx_llm_loader_t **loader);
 
 
 char *
@@ -206,7 +210,9 @@ ngx_http_llm_state_name(ngx_pool_t *pool, ngx_str_t *folder, char *name,
 ngx_int_t
 ngx_http_llm_state_lock(ngx_http_llm_state_t *state, ngx_fd_t *fd)
 {
+    ngx_int_t  rc;
     ngx_err_t  err;
+    ngx_str_t  path;
 
     *fd = open((char *) state->lock.data,
                O_RDWR|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0600);
@@ -216,10 +222,26 @@ ngx_http_llm_state_lock(ngx_http_llm_state_t *state, ngx_fd_t *fd)
     }
 
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
-        return NGX_OK;
-    }
 
-    err = ngx_errno;
+        ngx_http_llm_state_log(state, &path);
+
+        /* whoever does not get it reads whose it is */
+
+        if (ftruncate(*fd, 0) == 0
+            && pwrite(*fd, path.data, path.len, 0) == (ssize_t) path.len)
+        {
+            return NGX_OK;
+        }
+
+        rc = NGX_ERROR;
+        err = ngx_errno;
+
+    } else {
+        err = ngx_errno;
+
+        rc = (err == NGX_EAGAIN) ? ngx_http_llm_state_owner(state, *fd)
+                                 : NGX_ERROR;
+    }
 
     (void) ngx_close_file(*fd);
 
@@ -227,7 +249,42 @@ ngx_http_llm_state_lock(ngx_http_llm_state_t *state, ngx_fd_t *fd)
 
     ngx_set_errno(err);
 
-    return (err == NGX_EAGAIN) ? NGX_BUSY : NGX_ERROR;
+    return rc;
+}
+
+
+static void
+ngx_http_llm_state_log(ngx_http_llm_state_t *state, ngx_str_t *path)
+{
+    if (state->lmcf->usage_log) {
+        *path = state->lmcf->usage_log->file->name;
+
+    } else {
+        ngx_str_set(path, "none");
+    }
+}
+
+
+/* is it of a master with the same log? it may be about to write that */
+
+static ngx_int_t
+ngx_http_llm_state_owner(ngx_http_llm_state_t *state, ngx_fd_t fd)
+{
+    ssize_t    n;
+    ngx_str_t  path;
+    u_char     buf[NGX_MAX_PATH];
+
+    ngx_http_llm_state_log(state, &path);
+
+    n = pread(fd, buf, NGX_MAX_PATH, 0);
+
+    if (n <= 0
+        || ((size_t) n == path.len && ngx_memcmp(buf, path.data, n) == 0))
+    {
+        return NGX_BUSY;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -286,6 +343,7 @@ ngx_http_llm_state_write(ngx_http_llm_state_t *state, ngx_fd_t fd,
     ngx_llm_ledger_t *ledger, ngx_http_llm_tail_t **tails, ngx_uint_t n)
 {
     ngx_int_t                  rc;
+    ngx_str_t                  path;
     ngx_uint_t                 i;
     ngx_http_llm_state_out_t   out;
     ngx_http_llm_state_head_t  head;
@@ -296,6 +354,9 @@ ngx_http_llm_state_write(ngx_http_llm_state_t *state, ngx_fd_t fd,
     head.version = NGX_HTTP_LLM_STATE_VERSION;
     head.date = ngx_time();
     head.nfiles = n;
+
+    ngx_http_llm_state_log(state, &path);
+    head.log = ngx_crc32_long(path.data, path.len);
 
     for (i = 0; i < n; i++) {
         head.file[i].inode = tails[i]->inode;
@@ -449,14 +510,15 @@ ngx_http_llm_state_load(ngx_http_llm_state_t *state, ngx_llm_ledger_t *ledger,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_llm_state_read(fd, ledger, pool, head, loader);
+    rc = ngx_http_llm_state_read(state, fd, ledger, pool, head, loader);
 
     (void) ngx_close_file(fd);
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_WARN, pool->log, 0,
-                      "snapshot \"%V\" is of another version or damaged, the "
-                      "usage log is read without it", &state->snapshot);
+                      "snapshot \"%V\" is of another version, of a gateway "
+                      "with another usage log, or damaged, the usage log is "
+                      "read without it", &state->snapshot);
     }
 
     return rc;
@@ -464,13 +526,14 @@ ngx_http_llm_state_load(ngx_http_llm_state_t *state, ngx_llm_ledger_t *ledger,
 
 
 static ngx_int_t
-ngx_http_llm_state_read(ngx_fd_t fd, ngx_llm_ledger_t *ledger,
-    ngx_pool_t *pool, ngx_http_llm_state_head_t *head,
-    ngx_llm_loader_t **loader)
+ngx_http_llm_state_read(ngx_http_llm_state_t *state, ngx_fd_t fd,
+    ngx_llm_ledger_t *ledger, ngx_pool_t *pool,
+    ngx_http_llm_state_head_t *head, ngx_llm_loader_t **loader)
 {
-    u_char    *buf;
-    ssize_t    n;
-    uint64_t   crc;
+    u_char     *buf;
+    ssize_t     n;
+    uint64_t    crc;
+    ngx_str_t   path;
 
     n = ngx_read_fd(fd, head, sizeof(ngx_http_llm_state_head_t));
 
@@ -485,6 +548,14 @@ ngx_http_llm_state_read(ngx_fd_t fd, ngx_llm_ledger_t *ledger,
         || head->crc != crc
         || head->nfiles > NGX_HTTP_LLM_TAILS)
     {
+        return NGX_DECLINED;
+    }
+
+    /* another gateway's, or this one's when it had another log */
+
+    ngx_http_llm_state_log(state, &path);
+
+    if (head->log != ngx_crc32_long(path.data, path.len)) {
         return NGX_DECLINED;
     }
 

@@ -78,6 +78,7 @@ typedef struct {
     uint64_t                      magic;
     uint64_t                      version;
     int64_t                       date;
+    uint64_t                      log;          /* of its path */
     uint64_t                      nfiles;
     ngx_http_llm_state_file_t     file[NGX_HTTP_LLM_TAILS];
     uint64_t                      crc;          /* of all above */
@@ -108,7 +109,8 @@ ngx_int_t ngx_http_llm_state_load(ngx_http_llm_state_t *state,
 
 /*
  * NGX_OK: this process has the lock for as long as fd is open; NGX_BUSY:
- * another one has; NGX_ERROR: see errno
+ * another one has; NGX_DECLINED: one of a gateway with another log;
+ * NGX_ERROR: see errno
  */
 ngx_int_t ngx_http_llm_state_lock(ngx_http_llm_state_t *state, ngx_fd_t *fd);
 

@@ -502,7 +502,7 @@ def nano(cost):
 
 # --- snapshots --------------------------------------------------------------
 
-HEAD = struct.Struct('=QQqQ' + 'QQq' * 8 + 'Q')
+HEAD = struct.Struct('=QQqQQ' + 'QQq' * 8 + 'Q')
 LEDGER = struct.Struct('=QQQQQq')
 PIECE = struct.Struct('=II')
 

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 # sizes of the heads of the file and of the ledger's part, and of a sum
-use constant { FILE => 40 + 8 * 24, LEDGER => 48, SUM => 336 };
+use constant { FILE => 48 + 8 * 24, LEDGER => 48, SUM => 336 };
 
 # pieces; kinds of rows and limits; places in a sum
 use constant { COUNTERS => 2, SUMS => 3, ENDED => 4, METRICS => 1, QUOTA => 1 };
