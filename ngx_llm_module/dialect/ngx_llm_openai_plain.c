@@ -120,7 +120,10 @@ ngx_llm_openai_plain_message(ngx_llm_chat_t *chat, u_char *p, u_char *last)
 
     p++;
     seen = 0;
+    role = NGX_LLM_ROLE_SYSTEM;
+
     ngx_str_null(&key);
+    ngx_str_null(&text);
 
     for ( ;; ) {
         p = ngx_llm_json_member(p, last, &key);
