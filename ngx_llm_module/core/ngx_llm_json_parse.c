@@ -62,13 +62,6 @@ static u_char *ngx_llm_json_text_end(ngx_llm_json_t *node, u_char *p,
     u_char *last);
 static ngx_llm_json_type_e ngx_llm_json_word_type(u_char c);
 static u_char *ngx_llm_json_number(u_char *p, u_char *last);
-static u_char *ngx_llm_json_ordinary(u_char *p, u_char *last,
-    ngx_uint_t *escaped);
-#if (NGX_LLM_SCAN_BLOCK)
-static ngx_inline uint64_t ngx_llm_json_behind(uint64_t slashes);
-#endif
-static u_char *ngx_llm_json_escape(u_char *p, u_char *last);
-static u_char *ngx_llm_json_above(u_char *p, u_char *last);
 static void ngx_llm_json_explain(ngx_llm_json_ctx_t *ctx, u_char *p);
 static ngx_int_t ngx_llm_json_utf8(ngx_llm_json_ctx_t *ctx);
 static ngx_int_t ngx_llm_json_check(ngx_llm_json_ctx_t *ctx);
@@ -88,14 +81,6 @@ static void ngx_llm_json_error(ngx_llm_json_ctx_t *ctx, const char *what,
     ngx_llm_json_error(ctx, what, sizeof(what) - 1, offset)
 
 #define ngx_llm_json_digit(c)  ((c) >= '0' && (c) <= '9')
-
-
-/* what may follow a backslash, but for "u" */
-
-static const u_char  ngx_llm_json_short[256] = {
-    ['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1,
-    ['r'] = 1, ['t'] = 1
-};
 
 
 static yajl_callbacks  ngx_llm_json_callbacks = {
@@ -514,174 +499,6 @@ ngx_llm_json_number(u_char *p, u_char *last)
             p++;
         }
     }
-
-    return p;
-}
-
-
-u_char *
-ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped)
-{
-    *escaped = 0;
-
-    for ( ;; ) {
-
-        p = ngx_llm_json_ordinary(p, last, escaped);
-
-        if (p == last) {
-            return NULL;
-        }
-
-        if (*p == '"') {
-            return p;
-        }
-
-        if (*p == '\\') {
-            *escaped = 1;
-            p = ngx_llm_json_escape(p, last);
-
-        } else {
-            p = ngx_llm_json_above(p, last);
-        }
-
-        if (p == NULL) {
-            return NULL;
-        }
-    }
-}
-
-
-/*
- * The first byte that takes a closer look, or last.  Short escapes may be
- * stepped over: in blocks they are, without a look at each.
- */
-
-static u_char *
-ngx_llm_json_ordinary(u_char *p, u_char *last, ngx_uint_t *escaped)
-{
-#if (NGX_LLM_SCAN_BLOCK)
-
-    u_char    *first;
-    uint64_t   special, slashes, behind;
-
-    /* the byte behind the block may belong to an escape */
-
-    while (last - p > NGX_LLM_SCAN_BLOCK) {
-
-        special = ngx_llm_scan_block(ngx_llm_scan_special, p);
-
-        if (special == 0) {
-            p += NGX_LLM_SCAN_BLOCK;
-            continue;
-        }
-
-        first = p + (unsigned) __builtin_ctzll(special);
-
-        if (*first != '\\') {
-            return first;
-        }
-
-        slashes = ngx_llm_scan_block(ngx_llm_scan_slash, p);
-        behind = ngx_llm_json_behind(slashes);
-
-        /* what is escaped is not special, but it must be an escape */
-
-        special &= ~(slashes | behind);
-        special |= behind & ~ngx_llm_scan_block(ngx_llm_scan_short, p)
-                   & (((uint64_t) 1 << NGX_LLM_SCAN_BLOCK) - 1);
-
-        /* the backslash itself, where its escape is none of these */
-
-        *escaped = 1;
-
-        if (special) {
-            first = p + (unsigned) __builtin_ctzll(special);
-            return (behind >> (first - p)) & 1 ? first - 1 : first;
-        }
-
-        behind >>= NGX_LLM_SCAN_BLOCK;
-        p += NGX_LLM_SCAN_BLOCK;
-
-        if (behind && !ngx_llm_json_short[*p]) {
-            return p - 1;
-        }
-
-        p += behind;
-    }
-
-#endif
-
-    return ngx_llm_scan_string(p, last);
-}
-
-
-#if (NGX_LLM_SCAN_BLOCK)
-
-/* bits behind backslashes that are not escaped themselves */
-
-static ngx_inline uint64_t
-ngx_llm_json_behind(uint64_t slashes)
-{
-    uint64_t  bit, behind;
-
-    if ((slashes & (slashes << 1)) == 0) {
-        return slashes << 1;
-    }
-
-    behind = 0;
-
-    while (slashes) {
-        bit = slashes & (0 - slashes);
-        behind |= bit << 1;
-        slashes &= ~(bit * 3);
-    }
-
-    return behind;
-}
-
-#endif
-
-
-/* p is at a backslash: behind the escape, or NULL */
-
-static u_char *
-ngx_llm_json_escape(u_char *p, u_char *last)
-{
-    p++;
-
-    if (p == last) {
-        return NULL;
-    }
-
-    if (ngx_llm_json_short[*p]) {
-        return p + 1;
-    }
-
-    if (*p != 'u' || last - p < 5 || ngx_hextoi(p + 1, 4) == NGX_ERROR) {
-        return NULL;
-    }
-
-    return p + 5;
-}
-
-
-/* characters above ASCII, which are seldom alone: behind them, or NULL */
-
-static u_char *
-ngx_llm_json_above(u_char *p, u_char *last)
-{
-    size_t  n;
-
-    do {
-        n = ngx_llm_utf8_char(p, last);
-
-        if (n == 0 || *p < 0x20) {
-            return NULL;
-        }
-
-        p += n;
-
-    } while (p < last && *p >= 0x80);
 
     return p;
 }

@@ -16,6 +16,20 @@
 #include <emmintrin.h>
 #endif
 
+/* what not every processor has is asked for when it is needed */
+
+#ifndef NGX_LLM_SCAN_WIDE
+#if (__x86_64__ && __GNUC__)
+#define NGX_LLM_SCAN_WIDE  64
+#else
+#define NGX_LLM_SCAN_WIDE  0
+#endif
+#endif
+
+#if (NGX_LLM_SCAN_WIDE)
+#include <immintrin.h>
+#endif
+
 
 /* a bit is set in the first byte that is what is looked for, if one is */
 
@@ -89,6 +103,68 @@ ngx_llm_scan_short(u_char *p)
     two = _mm_or_si128(two, ngx_llm_scan_is(word, 'f'));
 
     return _mm_or_si128(_mm_or_si128(one, two), three);
+}
+
+#endif
+
+
+#if (NGX_LLM_SCAN_WIDE)
+
+/* the same of two halves of a block, with AVX2 */
+
+#define NGX_LLM_SCAN_AVX2   __attribute__((target("avx2")))
+
+/* what is rare needs no registers of what is not */
+
+#define NGX_LLM_SCAN_APART  __attribute__((noinline))
+
+#define ngx_llm_scan_has_avx2()  __builtin_cpu_supports("avx2")
+
+
+static NGX_LLM_SCAN_AVX2 ngx_inline uint64_t
+ngx_llm_scan_wide(__m256i one, __m256i two)
+{
+    return (uint32_t) _mm256_movemask_epi8(one)
+           | (uint64_t) (uint32_t) _mm256_movemask_epi8(two) << 32;
+}
+
+
+static NGX_LLM_SCAN_AVX2 ngx_inline __m256i
+ngx_llm_scan_wide_is(__m256i word, char c)
+{
+    return _mm256_cmpeq_epi8(word, _mm256_set1_epi8(c));
+}
+
+
+static NGX_LLM_SCAN_AVX2 ngx_inline __m256i
+ngx_llm_scan_wide_special(__m256i word)
+{
+    word = _mm256_xor_si256(word, _mm256_set1_epi8(2));
+
+    return _mm256_or_si256(
+               _mm256_subs_epi8(word, _mm256_set1_epi8(('"' ^ 2) + 1)),
+               ngx_llm_scan_wide_is(word, '\\' ^ 2));
+}
+
+
+/* all but two have a lower half of their own, by which they are looked up */
+
+static NGX_LLM_SCAN_AVX2 ngx_inline __m256i
+ngx_llm_scan_wide_short(__m256i word)
+{
+    __m256i  most, other;
+
+    most = _mm256_setr_epi8(1, 0, '"', 0, 't', 0, 'f', 0,
+                            0, 0, 0, 0, '\\', 0, 'n', '/',
+                            1, 0, '"', 0, 't', 0, 'f', 0,
+                            0, 0, 0, 0, '\\', 0, 'n', '/');
+
+    most = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(most, word), word);
+
+    other = _mm256_or_si256(ngx_llm_scan_wide_is(word, 'b'),
+                            ngx_llm_scan_wide_is(word, 'r'));
+
+    return _mm256_or_si256(most, other);
 }
 
 #endif
