@@ -473,7 +473,7 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
     ngx_conf_init_msec_value(p->clocks.connect, 5000);
     ngx_conf_init_msec_value(p->clocks.first_token, 300000);
     ngx_conf_init_msec_value(p->clocks.read, 300000);
-    ngx_conf_init_uint_value(p->keepalive, 32);
+    ngx_conf_init_uint_value(p->keepalive, 128);
 
     if (ngx_http_llm_sign_region(cf, p) != NGX_OK
         || ngx_http_llm_provider_url(cf, p) != NGX_OK)
