@@ -104,6 +104,7 @@ struct ngx_llm_tool_s {
     unsigned              strict:1;
     unsigned              custom:1;     /* takes text, not an object */
     unsigned              vendor:1;     /* a provider's own tool: node only */
+    unsigned              object:1;     /* the schema is known to say so */
 };
 
 

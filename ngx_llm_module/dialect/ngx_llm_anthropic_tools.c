@@ -200,13 +200,19 @@ ngx_llm_anthropic_write_tool(ngx_llm_anthropic_request_t *ctx,
         ngx_llm_out_quoted(out, &tool->description);
     }
 
-    rc = ngx_llm_anthropic_schema_node(ctx, tool, &schema);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     ngx_llm_out_lit(out, ",\"input_schema\":");
-    ngx_llm_anthropic_write_input_schema(schema, out);
+
+    if (tool->object) {
+        ngx_llm_out_str(out, &tool->schema);
+
+    } else {
+        rc = ngx_llm_anthropic_schema_node(ctx, tool, &schema);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        ngx_llm_anthropic_write_input_schema(schema, out);
+    }
 
     if (tool->strict) {
         ngx_llm_out_lit(out, ",\"strict\":true");

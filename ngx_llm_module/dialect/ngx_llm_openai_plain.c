@@ -66,6 +66,8 @@ static u_char *ngx_llm_openai_plain_tool(ngx_llm_openai_read_t *rd,
     u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p,
     u_char *last);
+static u_char *ngx_llm_openai_plain_schema(ngx_llm_tool_t *tool, u_char *p,
+    u_char *last);
 static u_char *ngx_llm_openai_plain_root(ngx_llm_openai_plain_t *plain,
     u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_choices(ngx_llm_openai_plain_t *plain,
@@ -292,9 +294,8 @@ ngx_llm_openai_plain_tool(ngx_llm_openai_read_t *rd, u_char *p, u_char *last)
 static u_char *
 ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p, u_char *last)
 {
-    u_char      *start;
     ngx_str_t    key;
-    ngx_uint_t   bit, seen, values;
+    ngx_uint_t   bit, seen;
 
     if (*p++ != '{') {
         return NULL;
@@ -320,13 +321,7 @@ ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p, u_char *last)
 
         } else if (ngx_llm_json_key_is(&key, "parameters") && *p == '{') {
             bit = NGX_LLM_OPENAI_PLAIN_SCHEMA;
-            start = p;
-            values = NGX_LLM_OPENAI_PLAIN_VALUES;
-
-            p = ngx_llm_json_pass(p, last, &values);
-
-            tool->schema.data = start;
-            tool->schema.len = p ? p - start : 0;
+            p = ngx_llm_openai_plain_schema(tool, p, last);
 
         } else if (ngx_llm_json_key_is(&key, "strict")
                    && (*p == 't' || *p == 'f'))
@@ -349,6 +344,57 @@ ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p, u_char *last)
     if (p == NULL || tool->name.len == 0) {
         return NULL;
     }
+
+    return p;
+}
+
+
+/* whether it is an object's, a provider may ask, which needs no tree then */
+
+static u_char *
+ngx_llm_openai_plain_schema(ngx_llm_tool_t *tool, u_char *p, u_char *last)
+{
+    u_char      *value;
+    ngx_str_t    key;
+    ngx_uint_t   values;
+
+    values = NGX_LLM_OPENAI_PLAIN_VALUES;
+
+    tool->object = 0;
+    tool->schema.data = p++;
+
+    ngx_str_null(&key);
+
+    for ( ;; ) {
+        p = ngx_llm_json_member(p, last, &key);
+
+        if (p == NULL) {
+            return NULL;
+        }
+
+        if (key.data == NULL) {
+            break;
+        }
+
+        value = p;
+
+        p = ngx_llm_json_pass(p, last, &values);
+
+        if (p == NULL) {
+            return NULL;
+        }
+
+        /* of a name that stands twice the last one counts */
+
+        if (ngx_llm_json_key_is(&key, "type")) {
+            tool->object = (p - value == sizeof("\"object\"") - 1
+                            && ngx_memcmp(value, "\"object\"",
+                                          sizeof("\"object\"") - 1)
+                               == 0);
+        }
+    }
+
+    tool->schema.len = p - tool->schema.data;
 
     return p;
 }
