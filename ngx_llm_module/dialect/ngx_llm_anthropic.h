@@ -64,6 +64,10 @@ typedef enum {
 } ngx_llm_anthropic_block_e;
 
 
+/* counts above this are nonsense; three of them can be added */
+#define NGX_LLM_ANTHROPIC_MAX_COUNT  ((int64_t) 1 << 60)
+
+
 /*
  * The state of a stream's reader.  Citations of the open block wait for its
  * end, when their place in the text is known: at most _CITATIONS bytes.
@@ -168,6 +172,22 @@ void ngx_llm_anthropic_citation_end(ngx_llm_out_t *out,
     ngx_uint_t start, ngx_uint_t end);
 void ngx_llm_anthropic_usage(ngx_llm_json_t *node,
     ngx_llm_anthropic_reader_t *state, ngx_llm_usage_t *usage);
+
+/* the counts of the state, and the tier of them, which may be absent */
+void ngx_llm_anthropic_totals(ngx_llm_anthropic_reader_t *state,
+    ngx_str_t *tier, ngx_llm_usage_t *usage);
+
+/* of an answer, as its client knows it */
+void ngx_llm_anthropic_tier(ngx_str_t *tier, ngx_llm_response_t *res);
+
+/* ngx_llm_anthropic_plain.c */
+
+/*
+ * A whole answer that is one text.  NGX_OK; NGX_DECLINED: it is for the parser,
+ * and nothing of it is in res; NGX_ERROR.
+ */
+ngx_int_t ngx_llm_anthropic_plain_response(ngx_str_t *text,
+    ngx_llm_response_t *res);
 
 
 /* ngx_llm_anthropic_client.c: the client's side */

@@ -9,10 +9,6 @@
 #include "ngx_llm_anthropic.h"
 
 
-/* counts above this are nonsense; three of them can be added */
-#define NGX_LLM_ANTHROPIC_MAX_COUNT  ((int64_t) 1 << 60)
-
-
 static ngx_int_t ngx_llm_anthropic_read_count_tokens(ngx_llm_json_t *root,
     ngx_llm_response_t *res, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
@@ -23,10 +19,6 @@ static ngx_int_t ngx_llm_anthropic_read_call(ngx_llm_response_t *res,
     ngx_llm_choice_t *choice, ngx_llm_json_t *block);
 static ngx_int_t ngx_llm_anthropic_read_citations(ngx_llm_response_t *res,
     ngx_llm_choice_t *choice, ngx_llm_json_t *content);
-static void ngx_llm_anthropic_read_tier(ngx_llm_json_t *usage,
-    ngx_llm_response_t *res);
-
-
 static void ngx_llm_anthropic_read_count(ngx_llm_json_t *node, char *name,
     int64_t *n);
 
@@ -36,11 +28,19 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_error_t *err)
 {
     ngx_int_t                    rc;
-    ngx_str_t                    reason, type;
+    ngx_str_t                    reason, tier, type;
     ngx_llm_json_t              *content, *root, *usage;
     ngx_llm_part_t              *part;
     ngx_llm_choice_t            *choice;
     ngx_llm_anthropic_reader_t   state;
+
+    if (res->lazy && !res->count) {
+        rc = ngx_llm_anthropic_plain_response(text, res);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
 
     root = ngx_llm_json_parse(res->pool, text, NULL);
 
@@ -126,7 +126,10 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_memzero(&state, sizeof(ngx_llm_anthropic_reader_t));
 
     ngx_llm_anthropic_usage(usage, &state, &res->usage);
-    ngx_llm_anthropic_read_tier(usage, res);
+
+    tier = ngx_llm_json_str(usage, "service_tier");
+
+    ngx_llm_anthropic_tier(&tier, res);
 
     return NGX_OK;
 }
@@ -362,17 +365,13 @@ ngx_llm_anthropic_read_citations(ngx_llm_response_t *res,
 }
 
 
-static void
-ngx_llm_anthropic_read_tier(ngx_llm_json_t *usage, ngx_llm_response_t *res)
+void
+ngx_llm_anthropic_tier(ngx_str_t *tier, ngx_llm_response_t *res)
 {
-    ngx_str_t  tier;
-
-    tier = ngx_llm_json_str(usage, "service_tier");
-
-    if (ngx_llm_json_is(&tier, "standard")) {
+    if (ngx_llm_json_is(tier, "standard")) {
         ngx_str_set(&res->service_tier, "default");
 
-    } else if (ngx_llm_json_is(&tier, "priority")) {
+    } else if (ngx_llm_json_is(tier, "priority")) {
         ngx_str_set(&res->service_tier, "priority");
     }
 }
@@ -500,6 +499,16 @@ ngx_llm_anthropic_usage(ngx_llm_json_t *node,
     ngx_llm_anthropic_read_count(details, "thinking_tokens",
                                  &state->thinking);
 
+    tier = ngx_llm_json_str(node, "service_tier");
+
+    ngx_llm_anthropic_totals(state, &tier, usage);
+}
+
+
+void
+ngx_llm_anthropic_totals(ngx_llm_anthropic_reader_t *state, ngx_str_t *tier,
+    ngx_llm_usage_t *usage)
+{
     usage->prompt = state->input + state->cache_read + state->cache_write;
     usage->completion = state->output;
     usage->cached = state->cache_read;
@@ -509,10 +518,8 @@ ngx_llm_anthropic_usage(ngx_llm_json_t *node,
     usage->reasoning = ngx_min(state->thinking, state->output);
     usage->reported = 1;
 
-    tier = ngx_llm_json_str(node, "service_tier");
-
-    if (tier.len) {
-        usage->service = ngx_llm_price_service(&tier);
+    if (tier->len) {
+        usage->service = ngx_llm_price_service(tier);
     }
 }
 

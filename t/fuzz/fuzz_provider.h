@@ -273,6 +273,42 @@ fuzz_response(ngx_pool_t *pool, ngx_llm_response_t *res)
 }
 
 
+/* what is read without a tree is what is read with one */
+
+static ngx_inline void
+fuzz_lazily(const ngx_llm_dialect_t *dialect, ngx_pool_t *pool,
+    ngx_str_t *text)
+{
+    ngx_int_t            rc[2];
+    ngx_uint_t           lazy;
+    ngx_llm_out_t        out[2];
+    ngx_llm_error_t      err;
+    ngx_llm_response_t   res;
+
+    for (lazy = 0; lazy < 2; lazy++) {
+        fuzz_assert(ngx_llm_response_init(&res, pool) == NGX_OK);
+
+        res.lazy = lazy;
+
+        ngx_llm_out_init(&out[lazy], pool, NULL, 0, FUZZ_MAX);
+
+        rc[lazy] = dialect->read_response(text, &res, &err);
+
+        if (rc[lazy] == NGX_OK) {
+            test_dump_response(&out[lazy], &res);
+            test_dump_number(&out[lazy], "service", res.usage.service);
+        }
+    }
+
+    fuzz_assert(rc[0] == rc[1]);
+    fuzz_assert(ngx_llm_out_len(&out[0]) == ngx_llm_out_len(&out[1]));
+    fuzz_assert(rc[0] != NGX_OK
+                || ngx_memcmp(out[0].start, out[1].start,
+                              ngx_llm_out_len(&out[0]))
+                   == 0);
+}
+
+
 /* a whole answer and an error: what is read can be written */
 
 static ngx_inline void
@@ -290,6 +326,8 @@ fuzz_answer(const ngx_llm_dialect_t *dialect, const uint8_t *data,
 
     text.data = (u_char *) data;
     text.len = size;
+
+    fuzz_lazily(dialect, pool, &text);
 
     fuzz_assert(ngx_llm_response_init(&res, pool) == NGX_OK);
 

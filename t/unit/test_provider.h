@@ -470,7 +470,7 @@ test_cases(char *name, test_case_pt handler)
 
 
 static ngx_inline void
-test_response(ngx_uint_t status, ngx_str_t *text, ngx_llm_out_t *out)
+test_response_lazily(ngx_str_t *text, ngx_uint_t lazy, ngx_llm_out_t *out)
 {
     ngx_int_t            rc;
     ngx_uint_t           n;
@@ -484,6 +484,7 @@ test_response(ngx_uint_t status, ngx_str_t *text, ngx_llm_out_t *out)
 
         test_int(ngx_llm_response_init(&res, pool), NGX_OK);
         res.chat = test_dump_chat;
+        res.lazy = lazy;
 
         ngx_stubs_fail = n;
 
@@ -513,6 +514,25 @@ test_response(ngx_uint_t status, ngx_str_t *text, ngx_llm_out_t *out)
     }
 
     ngx_destroy_pool(pool);
+}
+
+
+/* what is read without a tree is what is read with one */
+
+static ngx_inline void
+test_response(ngx_uint_t status, ngx_str_t *text, ngx_llm_out_t *out)
+{
+    ngx_llm_out_t  lazily;
+
+    test_response_lazily(text, 0, out);
+
+    ngx_llm_out_init(&lazily, out->pool, NULL, 0, TEST_DUMP);
+    test_response_lazily(text, 1, &lazily);
+
+    test_int(ngx_llm_out_len(&lazily), ngx_llm_out_len(out));
+    test_ok(ngx_llm_out_len(&lazily) == ngx_llm_out_len(out)
+            && ngx_memcmp(lazily.start, out->start, ngx_llm_out_len(out))
+               == 0);
 }
 
 
