@@ -8,6 +8,7 @@
 ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../..)
 OUT = $(BUILD)/unit
 FUZZ_OUT = $(BUILD)/fuzz
+BENCH_OUT = $(BUILD)/bench
 
 # gcc's sanitizers name the lines by themselves
 
@@ -47,7 +48,15 @@ LIBS = -lyajl -lcrypto
 
 vpath %.c $(sort $(dir $(LIB_SRCS) $(TEST_SRCS) $(FUZZ_SRCS)))
 
-.PHONY: unit fuzz presets
+# the ledger as a server has it
+
+BENCH_SRCS := $(ROOT)/t/bench/ledger.c $(ROOT)/t/unit/ngx_stubs.c \
+              $(wildcard $(addprefix $(ROOT)/ngx_llm_module/core/, \
+                ngx_llm_ledger*.c ngx_llm_core.c ngx_llm_out.c))
+BENCH_CFLAGS = -O2 $(filter-out -O1 -MMD -MP -DNGX_LLM_LEDGER_STEPS=1, \
+                 $(CFLAGS))
+
+.PHONY: unit fuzz presets bench
 .SECONDARY:
 
 unit: $(TESTS)
@@ -66,6 +75,13 @@ $(OUT)/test_%: $(OUT)/test_%.o $(LIB_OBJS)
 # prints the catalogue
 $(OUT)/presets: $(OUT)/presets.o $(LIB_OBJS)
 	$(UNIT_CC) $(UNIT_SAN) -o $@ $^ $(LIBS)
+
+bench: $(BENCH_OUT)/ledger
+
+$(BENCH_OUT)/ledger: $(BENCH_SRCS) $(MAKEFILE_LIST) \
+                     $(wildcard $(ROOT)/ngx_llm_module/core/*.h)
+	@mkdir -p $(BENCH_OUT)
+	$(UNIT_CC) $(BENCH_CFLAGS) -o $@ $(BENCH_SRCS)
 
 $(FUZZ_OUT)/%.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(FUZZ_OUT)
