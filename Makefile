@@ -135,11 +135,18 @@ test-real: module
 endif
 
 ifneq ($(wildcard t/bench/run),)
-.PHONY: bench
+.PHONY: bench bench-peers
 bench:
 	@t/util/setup bench "$(BUILD)"
 	@$(MAKE) --no-print-directory module
+	@$(MAKE) --no-print-directory -s -f t/unit/unit.mk bench \
+	    NGX_INC="$(NGX_INC)" NGX_OBJS="$(FLAVOUR)/objs"
 	@t/bench/run
+
+bench-peers:
+	@t/util/setup bench "$(BUILD)"
+	@$(MAKE) --no-print-directory module
+	@ONLY=peers t/bench/run
 endif
 
 clean:

@@ -1,4 +1,5 @@
-# writes a request: -v model=NAME -v kind=plain|large|stream
+# writes a request: -v model=NAME -v kind=plain|large|stream, for chat
+# completions or -v client=messages
 
 function repeat(text, n,    i, s) {
     s = ""
@@ -22,20 +23,26 @@ BEGIN {
     answer = "You can return it within 30 days.\\n\\n1. Open **Orders**.\\n" \
              "2. Choose *Return*.\\n3. Print the label.\\n"
 
-    printf "{\"model\": \"%s\", \"messages\": [", model
-    printf "{\"role\": \"system\", \"content\": \"%s\"}", \
-           repeat(system_text, 6)
+    printf "{\"model\": \"%s\", ", model
+
+    if (client == "messages") {
+        printf "\"system\": \"%s\", \"messages\": [", repeat(system_text, 6)
+
+    } else {
+        printf "\"messages\": [{\"role\": \"system\", \"content\": " \
+               "\"%s\"}, ", repeat(system_text, 6)
+    }
 
     turns = (kind == "large") ? 60 : 1
 
     for (i = 0; i < turns; i++) {
-        printf ", {\"role\": \"user\", \"content\": \"%s\"}", \
+        printf "{\"role\": \"user\", \"content\": \"%s\"}, ", \
                repeat(question, 4)
-        printf ", {\"role\": \"assistant\", \"content\": \"%s\"}", \
+        printf "{\"role\": \"assistant\", \"content\": \"%s\"}, ", \
                repeat(answer, 5)
     }
 
-    printf ", {\"role\": \"user\", \"content\": \"%s\"}]", repeat(question, 2)
+    printf "{\"role\": \"user\", \"content\": \"%s\"}]", repeat(question, 2)
 
     if (kind == "large") {
         printf ", \"tools\": ["

@@ -6,15 +6,20 @@
  *
  *     load name=value ... -- label uri body-file events ...
  *
- * asks several targets of one server in turn, each for a slice of time, round
- * after round, so that whatever else the machine does meets all of them.  One
- * line a slice is printed:
+ * asks several targets in turn, each for a slice of time, round after round,
+ * so that whatever else the machine does meets all of them.  Targets on one
+ * port share its connections.  One line a slice is printed:
  *
  *     case conns label round requests seconds worker-us p50-us p99-us events
  *
  * "events" of a target is what each of its answers must hold at least, 0 for
  * plain answers.  An answer that is not a whole 200 ends the run: the speed of
  * errors is of no interest.
+ *
+ * port=, pid= (of the workers, by commas), key= and requests= may also stand
+ * between targets, for those that follow.  With requests=n a slice is so many
+ * requests, however long they take.  mark= is a command that is run after
+ * round 0, and after each slice from then on.
  *
  * With hold=1 there are no slices: each connection asks once, the answers are
  * slow, and the line ends with what the worker's memory grew by while all of
@@ -45,7 +50,8 @@
 
 #define LOAD_HEAD     8192
 #define LOAD_READ     65536
-#define LOAD_TARGETS  16
+#define LOAD_TARGETS  64
+#define LOAD_PIDS     16
 #define LOAD_SAMPLES  4000000
 #define LOAD_CONNS    20000
 
@@ -65,10 +71,20 @@ typedef enum {
 
 
 typedef struct {
-    char         *label;
-    char         *request;
-    size_t        len;
-    uint64_t      events;
+    int           port;
+    int           pids[LOAD_PIDS];
+    int           npids;
+    char         *key;
+    uint64_t      requests;     /* of a slice; 0: by time */
+} load_server_t;
+
+
+typedef struct {
+    char          *label;
+    char          *request;
+    size_t         len;
+    uint64_t       events;
+    load_server_t  server;
 } load_target_t;
 
 
@@ -89,16 +105,20 @@ typedef struct {
 
 
 static void load_options(int argc, char **argv);
+static void load_option(char *arg);
+static void load_pids(char *list);
 static void load_target(load_target_t *t, char **argv);
 static char *load_file(char *name, size_t *len);
 static void load_rounds(void);
+static load_conn_t *load_conns(size_t n, load_conn_t **conns);
+static void load_marked(void);
 static void load_slice(load_target_t *t, load_conn_t *conns, uint64_t round);
 static void load_hold(void);
 static void load_report(load_target_t *t, uint64_t round, double seconds,
     double cpu);
 static void load_connect(load_conn_t *c);
 static void load_send(load_conn_t *c, load_target_t *t);
-static int load_wait(load_conn_t *conns, int timeout);
+static int load_wait(int again, int timeout);
 static int load_receive(load_conn_t *c);
 static char *load_header(load_conn_t *c, char *p, char *last);
 static char *load_body(load_conn_t *c, char *p, size_t len);
@@ -107,15 +127,15 @@ static int load_compare(const void *one, const void *two);
 static double load_percentile(double part);
 static uint64_t load_now(void);
 static double load_cpu(void);
+static double load_cpu_of(int pid);
 static double load_memory(void);
 static void load_die(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 
 
 static char          *load_case = "-";
-static char          *load_key = "none";
-static int            load_port;
-static int            load_pid;
+static char          *load_mark;
+static load_server_t  load_server = { .key = "none" };
 static uint64_t       load_nconns = 1;
 static uint64_t       load_nrounds = 1;
 static uint64_t       load_ms = 250;
@@ -127,6 +147,7 @@ static load_target_t *load_current;
 
 static uint32_t      *load_samples;     /* microseconds */
 static size_t         load_nsamples;
+static uint64_t       load_sent;
 static uint64_t       load_requests;
 static uint64_t       load_events;
 static int            load_epoll;
@@ -159,62 +180,105 @@ main(int argc, char **argv)
 static void
 load_options(int argc, char **argv)
 {
-    int    i;
-    char  *value;
+    int  i;
 
     for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-
-        value = strchr(argv[i], '=');
-        if (value == NULL) {
-            load_die("\"%s\" is no option", argv[i]);
-        }
-
-        *value++ = '\0';
-
-        if (strcmp(argv[i], "case") == 0) {
-            load_case = value;
-
-        } else if (strcmp(argv[i], "key") == 0) {
-            load_key = value;
-
-        } else if (strcmp(argv[i], "port") == 0) {
-            load_port = atoi(value);
-
-        } else if (strcmp(argv[i], "pid") == 0) {
-            load_pid = atoi(value);
-
-        } else if (strcmp(argv[i], "conns") == 0) {
-            load_nconns = strtoull(value, NULL, 10);
-
-        } else if (strcmp(argv[i], "rounds") == 0) {
-            load_nrounds = strtoull(value, NULL, 10);
-
-        } else if (strcmp(argv[i], "slice") == 0) {
-            load_ms = strtoull(value, NULL, 10);
-
-        } else if (strcmp(argv[i], "hold") == 0) {
-            load_holds = atoi(value);
-
-        } else {
-            load_die("unknown option \"%s\"", argv[i]);
-        }
+        load_option(argv[i]);
     }
 
     if (load_nconns == 0 || load_nconns > LOAD_CONNS) {
         load_die("bad number of connections");
     }
 
-    for (i++; i + 3 < argc; i += 4) {
+    i++;
+
+    while (i < argc) {
+
+        if (strchr(argv[i], '=')) {
+            load_option(argv[i++]);
+            continue;
+        }
+
+        if (argc - i < 4) {
+            load_die("a target is a label, a URI, a file and a number");
+        }
 
         if (load_ntargets == LOAD_TARGETS) {
             load_die("too many targets");
         }
 
         load_target(&load_targets[load_ntargets++], &argv[i]);
+        i += 4;
     }
 
-    if (load_ntargets == 0 || i != argc) {
-        load_die("a target is a label, a URI, a file and a number");
+    if (load_ntargets == 0) {
+        load_die("there is no target");
+    }
+}
+
+
+static void
+load_option(char *arg)
+{
+    char  *value;
+
+    value = strchr(arg, '=');
+    if (value == NULL) {
+        load_die("\"%s\" is no option", arg);
+    }
+
+    *value++ = '\0';
+
+    if (strcmp(arg, "case") == 0) {
+        load_case = value;
+
+    } else if (strcmp(arg, "mark") == 0) {
+        load_mark = value;
+
+    } else if (strcmp(arg, "key") == 0) {
+        load_server.key = value;
+
+    } else if (strcmp(arg, "port") == 0) {
+        load_server.port = atoi(value);
+
+    } else if (strcmp(arg, "pid") == 0) {
+        load_pids(value);
+
+    } else if (strcmp(arg, "requests") == 0) {
+        load_server.requests = strtoull(value, NULL, 10);
+
+    } else if (strcmp(arg, "conns") == 0) {
+        load_nconns = strtoull(value, NULL, 10);
+
+    } else if (strcmp(arg, "rounds") == 0) {
+        load_nrounds = strtoull(value, NULL, 10);
+
+    } else if (strcmp(arg, "slice") == 0) {
+        load_ms = strtoull(value, NULL, 10);
+
+    } else if (strcmp(arg, "hold") == 0) {
+        load_holds = atoi(value);
+
+    } else {
+        load_die("unknown option \"%s\"", arg);
+    }
+}
+
+
+static void
+load_pids(char *list)
+{
+    char  *pid;
+
+    load_server.npids = 0;
+
+    for (pid = strtok(list, ","); pid; pid = strtok(NULL, ",")) {
+
+        if (load_server.npids == LOAD_PIDS) {
+            load_die("too many processes");
+        }
+
+        load_server.pids[load_server.npids++] = atoi(pid);
     }
 }
 
@@ -230,6 +294,7 @@ load_target(load_target_t *t, char **argv)
 
     max = len + LOAD_HEAD;
 
+    t->server = load_server;
     t->label = argv[0];
     t->events = strtoull(argv[3], NULL, 10);
     t->request = malloc(max);
@@ -245,7 +310,7 @@ load_target(load_target_t *t, char **argv)
                  "Accept: application/json\r\n"
                  "Authorization: Bearer %s\r\n"
                  "Content-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n", argv[1], load_key, len);
+                 "Content-Length: %zu\r\n\r\n", argv[1], load_server.key, len);
 
     if (n < 0 || n >= LOAD_HEAD) {
         load_die("the request's header is too long");
@@ -294,27 +359,64 @@ static void
 load_rounds(void)
 {
     size_t        n;
-    uint64_t      i, round;
+    uint64_t      round;
     load_conn_t  *conns[LOAD_TARGETS];
 
     for (n = 0; n < load_ntargets; n++) {
-        conns[n] = calloc(load_nconns, sizeof(load_conn_t));
-
-        if (conns[n] == NULL) {
-            load_die("no memory");
-        }
-
-        for (i = 0; i < load_nconns; i++) {
-            conns[n][i].fd = -1;
-        }
+        conns[n] = load_conns(n, conns);
     }
 
     /* round 0 opens the connections: whoever reads the report skips it */
 
     for (round = 0; round <= load_nrounds; round++) {
+
         for (n = 0; n < load_ntargets; n++) {
             load_slice(&load_targets[n], conns[n], round);
+
+            if (round > 0) {
+                load_marked();
+            }
         }
+
+        if (round == 0) {
+            load_marked();
+        }
+    }
+}
+
+
+/* those of the port: the same workers serve all its targets */
+
+static load_conn_t *
+load_conns(size_t n, load_conn_t **conns)
+{
+    size_t        i;
+    load_conn_t  *c;
+
+    for (i = 0; i < n; i++) {
+        if (load_targets[i].server.port == load_targets[n].server.port) {
+            return conns[i];
+        }
+    }
+
+    c = calloc(load_nconns, sizeof(load_conn_t));
+    if (c == NULL) {
+        load_die("no memory");
+    }
+
+    for (i = 0; i < load_nconns; i++) {
+        c[i].fd = -1;
+    }
+
+    return c;
+}
+
+
+static void
+load_marked(void)
+{
+    if (load_mark && system(load_mark) != 0) {
+        load_die("\"%s\" failed", load_mark);
     }
 }
 
@@ -327,6 +429,7 @@ load_slice(load_target_t *t, load_conn_t *conns, uint64_t round)
 
     load_current = t;
     load_nsamples = 0;
+    load_sent = 0;
     load_requests = 0;
     load_events = 0;
 
@@ -347,7 +450,8 @@ load_slice(load_target_t *t, load_conn_t *conns, uint64_t round)
     busy = load_nconns;
 
     while (busy) {
-        busy -= (uint64_t) load_wait(load_now() < end ? conns : NULL, 1000);
+        busy -= (uint64_t) load_wait(t->server.requests || load_now() < end,
+                                     1000);
     }
 
     end = load_now();
@@ -380,11 +484,12 @@ load_hold(void)
     load_connect(&conns[0]);
     load_send(&conns[0], t);
 
-    while (load_wait(NULL, 1000) == 0) { /* void */ }
+    while (load_wait(0, 1000) == 0) { /* void */ }
 
     close(conns[0].fd);
 
     load_nsamples = 0;
+    load_sent = 0;
     load_requests = 0;
     load_events = 0;
 
@@ -411,7 +516,7 @@ load_hold(void)
             load_send(&conns[i], t);
         }
 
-        done += load_wait(NULL, i < load_nconns ? 1 : 100);
+        done += load_wait(0, i < load_nconns ? 1 : 100);
 
         if (load_now() - sample > 200000) {
             sample = load_now();
@@ -452,7 +557,7 @@ load_connect(load_conn_t *c)
     memset(&sin, 0, sizeof(struct sockaddr_in));
 
     sin.sin_family = AF_INET;
-    sin.sin_port = htons((uint16_t) load_port);
+    sin.sin_port = htons((uint16_t) load_current->server.port);
     sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -492,6 +597,7 @@ load_send(load_conn_t *c, load_target_t *t)
     c->newline = 0;
     c->busy = 1;
     c->begun = load_now();
+    load_sent++;
 
     for (sent = 0; sent < t->len; sent += (size_t) n) {
 
@@ -505,12 +611,12 @@ load_send(load_conn_t *c, load_target_t *t)
 
 
 /*
- * Takes what has come.  With again given, whoever has its answer asks again;
- * returns the number of those who did not.
+ * Takes what has come.  With again set, whoever has its answer asks again, if
+ * there is something left to ask; returns the number of those who did not.
  */
 
 static int
-load_wait(load_conn_t *again, int timeout)
+load_wait(int again, int timeout)
 {
     int                  i, n, done;
     load_conn_t         *c;
@@ -540,7 +646,7 @@ load_wait(load_conn_t *again, int timeout)
             continue;
         }
 
-        if (again) {
+        if (again && load_sent != load_current->server.requests) {
             load_send(c, load_current);
 
         } else {
@@ -825,17 +931,33 @@ load_now(void)
 }
 
 
-/* the worker's time on a processor so far, microseconds */
+/* the workers' time on a processor so far, microseconds */
 
 static double
 load_cpu(void)
+{
+    int     i;
+    double  sum;
+
+    sum = 0;
+
+    for (i = 0; i < load_current->server.npids; i++) {
+        sum += load_cpu_of(load_current->server.pids[i]);
+    }
+
+    return sum;
+}
+
+
+static double
+load_cpu_of(int pid)
 {
     char                 name[64], line[1024], *p;
     FILE                *f;
     unsigned long        user, sys;
     unsigned long long   ns;
 
-    snprintf(name, sizeof(name), "/proc/%d/schedstat", load_pid);
+    snprintf(name, sizeof(name), "/proc/%d/schedstat", pid);
     f = fopen(name, "r");
 
     if (f) {
@@ -852,11 +974,11 @@ load_cpu(void)
 
     /* where the kernel has no such statistics: ticks */
 
-    snprintf(name, sizeof(name), "/proc/%d/stat", load_pid);
+    snprintf(name, sizeof(name), "/proc/%d/stat", pid);
     f = fopen(name, "r");
 
     if (f == NULL || fgets(line, sizeof(line), f) == NULL) {
-        load_die("the worker %d is gone", load_pid);
+        load_die("the worker %d is gone", pid);
     }
 
     fclose(f);
@@ -884,7 +1006,8 @@ load_memory(void)
     double         sum;
     unsigned long  kib;
 
-    snprintf(name, sizeof(name), "/proc/%d/smaps_rollup", load_pid);
+    snprintf(name, sizeof(name), "/proc/%d/smaps_rollup",
+             load_current->server.pids[0]);
 
     f = fopen(name, "r");
     if (f == NULL) {

@@ -134,6 +134,140 @@ function count_row(what, dialect,    proxy, gateway) {
 }
 
 
+# what "name" of one is more than of the other, round by round
+
+function differences(base, id, name,    r, n, list) {
+    n = rounds[id]
+
+    for (r = 1; r <= n; r++) {
+        list[r] = value[id, r, name] - value[base, r, name]
+    }
+
+    more = median(list, n)
+    low = list[1]
+    high = list[n]
+}
+
+
+function limits_row(label, text,    base, id, count) {
+    base = "limits" SUBSEP order["limits"] SUBSEP "off"
+    id = "limits" SUBSEP order["limits"] SUBSEP label
+    count = "count.limits" SUBSEP 1 SUBSEP
+
+    differences(base, id, "cpu")
+    ratios(base, id, "cpu")
+
+    printf "%-24s %8d %6.2f  %+6.2f  %.2f ", text, \
+           column(id, "rate"), column(id, "cpu"), more, ratio
+    printf "(%.2f-%.2f)", low, high
+
+    if (count label in rounds) {
+        more = value[count label, 1, "cpu"] - value[count "off", 1, "cpu"]
+
+        printf " %10d %+8d  %.2f", value[count label, 1, "cpu"], more, \
+               value[count "off", 1, "cpu"] / value[count label, 1, "cpu"]
+    }
+
+    printf "\n"
+}
+
+
+function limits_rows() {
+    printf "\n%-24s %8s %6s  %6s  %16s %13s %8s\n", "governance", "req/s", \
+           "cpu us", "more", "cpu (min-max)", "instructions", "more"
+
+    limits_row("off", "off")
+    limits_row("keys", "a key")
+    limits_row("counted", "a key, three limits")
+    limits_row("limits", "a key, five limits")
+    limits_row("logged", "and the usage log")
+}
+
+
+function hot_row(    keys, limits) {
+    keys = "hot" SUBSEP order["hot"] SUBSEP "keys"
+    limits = "hot" SUBSEP order["hot"] SUBSEP "limits"
+
+    printf "\n%-24s %15s %15s\n", "one key, four workers", "no limits", \
+           "five limits"
+
+    ratios(keys, limits, "rate")
+
+    printf "%-24s %15d %15d   aim 0.95%s %.2f (%.2f-%.2f)\n", "req/s", \
+           column(keys, "rate"), column(limits, "rate"), \
+           (ratio < 0.95 ? "*" : " "), ratio, low, high
+
+    ratios(keys, limits, "cpu")
+
+    printf "%-24s %15.2f %15.2f             %.2f (%.2f-%.2f)\n", "cpu us", \
+           column(keys, "cpu"), column(limits, "cpu"), ratio, low, high
+}
+
+
+function dialect_cell(kind, name,    id, count) {
+    id = "dialects" SUBSEP order["dialects"] SUBSEP kind ":" name
+    count = "count." kind SUBSEP 1 SUBSEP name
+
+    printf " %8.2f %9s", column(id, "cpu"), \
+           (count in rounds ? sprintf("%d", value[count, 1, "cpu"]) : "-")
+}
+
+
+function dialect_rows(    i, n, list) {
+    printf "\n%-26s %17s %19s\n", "dialects", "plain", \
+           "stream of 100 events"
+    printf "%-26s %8s %9s %8s %9s\n", "client, provider", \
+           "cpu us", "instr.", "cpu us", "instr."
+
+    n = split(dialects, list, " ")
+
+    for (i = 1; i <= n; i++) {
+        name = list[i]
+        sub(/\./, " ", name)
+
+        printf "%-26s", name
+        dialect_cell("dplain", list[i])
+        dialect_cell("dstream", list[i])
+        printf "\n"
+    }
+}
+
+
+function peers_row(what, conns, label,    id, direct) {
+    id = what SUBSEP conns SUBSEP label
+    direct = what SUBSEP conns SUBSEP "direct"
+
+    printf "%-11s %-8s %5d %9d %9d %9d %+9d %+9d\n", label, \
+           substr(what, 7), conns, column(id, "rate"), column(id, "p50"), \
+           column(id, "p99"), column(id, "p50") - column(direct, "p50"), \
+           column(id, "p99") - column(direct, "p99")
+}
+
+
+function peers_rows(what,    i, n, list) {
+    n = split(order[what], list, " ")
+
+    for (i = 1; i <= n; i++) {
+        peers_row(what, list[i], "direct")
+        peers_row(what, list[i], "gateway")
+        peers_row(what, list[i], "litellm")
+    }
+}
+
+
+function peers_all() {
+    printf "\n%-11s %-8s conns %9s %9s %9s %9s %9s\n", "peers", "", \
+           "req/s", "p50 us", "p99 us", "+p50", "+p99"
+
+    peers_rows("peers.plain")
+    peers_rows("peers.stream")
+
+    printf "%-20s gateway %.1f MiB, litellm %.1f MiB\n", "memory", \
+           value["peers.rss", 1, "gateway", 1, "cpu"], \
+           value["peers.rss", 1, "litellm", 1, "cpu"]
+}
+
+
 BEGIN {
     # answers of a stream hold so many events, whatever its dialect adds
 
@@ -149,6 +283,10 @@ $4 > 0 {
         conns_seen[$1, $2] = 1
         order[$1] = order[$1] " " $2
         seen[$1] = 1
+    }
+
+    if ($1 == "dialects" && !(id in rounds) && sub(/^dplain:/, "", $3)) {
+        dialects = dialects " " $3
     }
 
     r = ++rounds[id]
@@ -190,6 +328,30 @@ END {
             count_row(list[i], "same")
             count_row(list[i], "translated")
         }
+    }
+
+    sub(/^ /, "", order["limits"])
+    sub(/^ /, "", order["hot"])
+    sub(/^ /, "", order["dialects"])
+
+    if ("limits" in seen) {
+        limits_rows()
+    }
+
+    if ("hot" in seen) {
+        hot_row()
+    }
+
+    if ("dialects" in seen) {
+        dialect_rows()
+    }
+
+    if ("peers.plain" in seen) {
+        peers_all()
+    }
+
+    if (NR == 0 || "peers.plain" in seen) {
+        exit
     }
 
     printf "\ncpu us: the worker's for one request, or event; its ratio is " \
