@@ -36,6 +36,8 @@ typedef struct ngx_http_llm_deployment_s  ngx_http_llm_deployment_t;
 typedef struct ngx_http_llm_peers_s       ngx_http_llm_peers_t;
 typedef struct ngx_http_llm_mock_s        ngx_http_llm_mock_t;
 typedef struct ngx_http_llm_prices_s      ngx_http_llm_prices_t;
+typedef struct ngx_http_llm_site_s        ngx_http_llm_site_t;
+typedef struct ngx_http_llm_token_s       ngx_http_llm_token_t;
 typedef struct ngx_http_llm_main_conf_s   ngx_http_llm_main_conf_t;
 typedef struct ngx_http_llm_limits_s      ngx_http_llm_limits_t;
 typedef struct ngx_http_llm_team_s        ngx_http_llm_team_t;
@@ -201,6 +203,15 @@ struct ngx_http_llm_provider_s {
                                                    NULL: none */
     const ngx_llm_quirks_t       *quirks;       /* of the preset, or NULL */
 
+    /* ngx_http_llm_token.h */
+    ngx_str_t                     project;
+    ngx_str_t                     location;
+    ngx_str_t                     tenant;
+    ngx_str_t                     client_id;
+    ngx_str_t                     token_url;
+    ngx_array_t                  *tokens;       /* ngx_http_llm_token_t, one
+                                                   for each key; NULL: none */
+
     ngx_http_llm_clocks_t         clocks;       /* only total may be unset */
     ngx_uint_t                    keepalive;
 
@@ -296,6 +307,21 @@ ngx_int_t ngx_http_llm_peers_init_process(ngx_cycle_t *cycle);
 /* addresses of a host that is no block of the user, and the block for them */
 ngx_http_llm_peers_t *ngx_http_llm_peers_create(ngx_conf_t *cf,
     ngx_http_llm_provider_t *provider);
+
+/* the same without a block, for calls that belong to no request */
+ngx_http_llm_peers_t *ngx_http_llm_peers_alone(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *provider);
+
+typedef struct {
+    ngx_sockaddr_t                sockaddr;
+    socklen_t                     socklen;
+    ngx_str_t                     name;
+    u_char                        text[NGX_SOCKADDR_STRLEN];
+} ngx_http_llm_addr_t;
+
+/* a copy of the n-th to be tried; NGX_DECLINED: there are no more */
+ngx_int_t ngx_http_llm_peers_address(ngx_http_llm_peers_t *peers,
+    ngx_uint_t n, ngx_http_llm_addr_t *addr);
 
 /* when the whole file is read: fixed addresses or a resolver */
 ngx_int_t ngx_http_llm_peers_init(ngx_conf_t *cf,
@@ -555,6 +581,9 @@ void ngx_http_llm_addrs_set(ngx_str_t *host, ngx_http_llm_addrs_t *addrs);
 struct ngx_http_llm_main_conf_s {
     ngx_shm_zone_t               *zone;
     ngx_array_t                   providers;    /* ngx_http_llm_provider_t * */
+    ngx_array_t                  *sites;        /* ngx_http_llm_site_t *; NULL:
+                                                   none */
+    ngx_shm_zone_t               *tokens;       /* NULL: none are needed */
     ngx_array_t                   models;       /* ngx_http_llm_model_t * */
     ngx_http_llm_names_t          model_names;
     ngx_array_t                   keys;         /* ngx_http_llm_key_t * */
@@ -652,7 +681,11 @@ struct ngx_http_llm_attempt_s {
     ngx_http_llm_ctx_t           *ctx;
     ngx_http_llm_deployment_t    *deployment;
     ngx_http_llm_provider_t      *provider;
+    const ngx_llm_dialect_t      *dialect;      /* the provider's, for that
+                                                   model */
     ngx_llm_target_t              target;
+    ngx_http_llm_token_t         *token;        /* NULL: none is needed */
+    ngx_uint_t                    token_version;
     const ngx_llm_price_t        *price;        /* NULL: unknown */
     ngx_http_llm_clocks_t         clocks;
 
@@ -691,6 +724,7 @@ struct ngx_http_llm_attempt_s {
     ngx_msec_t                    started;
     ngx_msec_t                    last;         /* last byte came */
 
+    unsigned                      token_refused:1;  /* when asked for */
     unsigned                      splice:1;     /* same dialect both sides */
     unsigned                      stream:1;     /* its answer is a stream */
     unsigned                      chunked_body:1;

@@ -115,6 +115,21 @@ static void ngx_http_llm_peers_save_session(ngx_peer_connection_t *pc,
 ngx_http_llm_peers_t *
 ngx_http_llm_peers_create(ngx_conf_t *cf, ngx_http_llm_provider_t *provider)
 {
+    ngx_http_llm_peers_t  *peers;
+
+    peers = ngx_http_llm_peers_alone(cf, provider);
+
+    if (peers && ngx_http_llm_peers_block(cf, provider) != NGX_OK) {
+        return NULL;
+    }
+
+    return peers;
+}
+
+
+ngx_http_llm_peers_t *
+ngx_http_llm_peers_alone(ngx_conf_t *cf, ngx_http_llm_provider_t *provider)
+{
     ngx_pool_cleanup_t    *cln;
     ngx_http_llm_peers_t  *peers;
 
@@ -139,10 +154,6 @@ ngx_http_llm_peers_create(ngx_conf_t *cf, ngx_http_llm_provider_t *provider)
     peers->event.handler = ngx_http_llm_peers_handler;
     peers->event.data = peers;
     peers->event.log = &cf->cycle->new_log;
-
-    if (ngx_http_llm_peers_block(cf, provider) != NGX_OK) {
-        return NULL;
-    }
 
     return peers;
 }
@@ -542,6 +553,37 @@ ngx_http_llm_peers_cancel(ngx_http_llm_waiter_t *waiter)
         waiter->active = 0;
         ngx_queue_remove(&waiter->queue);
     }
+}
+
+
+ngx_int_t
+ngx_http_llm_peers_address(ngx_http_llm_peers_t *peers, ngx_uint_t n,
+    ngx_http_llm_addr_t *addr)
+{
+    ngx_http_llm_address_t  *address;
+
+    if (n >= peers->naddrs) {
+        return NGX_DECLINED;
+    }
+
+    if (n == 0) {
+        peers->next++;
+    }
+
+    address = &peers->address[(peers->next + n) % peers->naddrs];
+
+    addr->sockaddr = address->sockaddr;
+    addr->socklen = address->socklen;
+    addr->name = address->name;
+
+    /* the name of a socket is the configuration's */
+
+    if (address->name.data == address->text) {
+        ngx_memcpy(addr->text, address->text, NGX_SOCKADDR_STRLEN);
+        addr->name.data = addr->text;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -12,9 +12,10 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_fetch.h"
 
 
+static ngx_array_t *ngx_http_llm_ssl_all(ngx_conf_t *cf);
 static ngx_uint_t ngx_http_llm_ssl_same(ngx_http_llm_provider_t *one,
     ngx_http_llm_provider_t *two);
 static ngx_uint_t ngx_http_llm_ssl_str(ngx_str_t *one, ngx_str_t *two);
@@ -38,17 +39,20 @@ ngx_http_llm_ssl_init(ngx_conf_t *cf)
     X509_STORE                *store;
     ngx_int_t                  rc;
     ngx_uint_t                 i, j;
+    ngx_array_t               *all;
     ngx_http_llm_provider_t  **provider, *p;
-    ngx_http_llm_main_conf_t  *lmcf;
 
-    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+    all = ngx_http_llm_ssl_all(cf);
+    if (all == NULL) {
+        return NGX_ERROR;
+    }
 
-    provider = lmcf->providers.elts;
+    provider = all->elts;
 
     rc = NGX_OK;
     store = NULL;
 
-    for (i = 0; i < lmcf->providers.nelts; i++) {
+    for (i = 0; i < all->nelts; i++) {
         p = provider[i];
 
         if (!p->ssl) {
@@ -82,6 +86,57 @@ ngx_http_llm_ssl_init(ngx_conf_t *cf)
     }
 
     return rc;
+}
+
+
+/* providers, and sites of calls that belong to no request */
+
+static ngx_array_t *
+ngx_http_llm_ssl_all(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_array_t                *all;
+    ngx_http_llm_site_t       **site;
+    ngx_http_llm_provider_t   **item, **provider;
+    ngx_http_llm_main_conf_t   *lmcf;
+
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
+
+    all = ngx_array_create(cf->temp_pool, lmcf->providers.nelts + 1,
+                           sizeof(ngx_http_llm_provider_t *));
+    if (all == NULL) {
+        return NULL;
+    }
+
+    provider = lmcf->providers.elts;
+
+    for (i = 0; i < lmcf->providers.nelts; i++) {
+
+        item = ngx_array_push(all);
+        if (item == NULL) {
+            return NULL;
+        }
+
+        *item = provider[i];
+    }
+
+    if (lmcf->sites == NULL) {
+        return all;
+    }
+
+    site = lmcf->sites->elts;
+
+    for (i = 0; i < lmcf->sites->nelts; i++) {
+
+        item = ngx_array_push(all);
+        if (item == NULL) {
+            return NULL;
+        }
+
+        *item = &site[i]->host;
+    }
+
+    return all;
 }
 
 
