@@ -4,6 +4,8 @@
 use strict;
 use warnings;
 
+use lib 't/lib';
+
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
@@ -12,6 +14,7 @@ use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP;
 use Test::More;
+use Tokens;
 use Time::HiRes qw(sleep time);
 
 my $root = abs_path(dirname(__FILE__) . "/..");
@@ -159,6 +162,12 @@ sub mocks {
                  . " llm_mock $what; } }\n";
     }
 
+    # where access tokens come from
+
+    $text .= "server { listen 127.0.0.1:8086; location / {"
+             . " default_type application/json; return 200"
+             . " '{\"access_token\":\"token-of-8086\"}'; } }\n";
+
     $text .= "server { listen unix:/run/llama.sock;"
              . " location / { llm_mock openai $says; } }\n";
 
@@ -290,6 +299,7 @@ sub localise {
                    : $name eq 'prices.json'
                      ? '{"acme-large":{"input_cost_per_token":2e-06,'
                        . '"output_cost_per_token":1e-05}}'
+                   : $name eq 'vertex.json' ? Tokens::account_json()
                    : "secret-of-$name\n";
 
         make_path(dirname($file));
@@ -353,6 +363,9 @@ sub refused_by_nginx {
 
     my $bad = $? ? "exit status $?\n" : '';
 
+    # what goes to a server of this machine
+
+    $said =~ s/^.*\[warn\].* fetches access tokens without TLS\n//mg;
     $said =~ s/^nginx: (the configuration|configuration file) .*\n//mg;
 
     return $bad . $said;
@@ -689,6 +702,29 @@ try('llm_provider/region',
         like(slurp("$tmp/region.log"), qr{POST /model/gpt-4o/converse },
              'region: in the way of its dialect');
     });
+
+for my $one (['project', 'my-project/locations/global'],
+             ['location', 'my-project/locations/europe-west4'])
+{
+    my ($name, $path) = @$one;
+
+    try("llm_provider/$name",
+        mock => { 8082 => "openai status=429; access_log $tmp/$name.log" },
+        run => sub {
+            is(ask('gpt-4o')->{status}, 429, "$name: is asked");
+            like(slurp("$tmp/$name.log"),
+                 qr{POST\ /v1/projects/$path/publishers/anthropic/models/
+                    claude-sonnet-4-5:rawPredict\ }x,
+                 "$name: is in the path");
+        });
+}
+
+for my $name ('tenant', 'client_id', 'token_url') {
+    try("llm_provider/$name", run => sub {
+        answered(ask('gpt-4o'), qr/ key=Bearer token-of-8086 /,
+                 "$name: a token is fetched");
+    });
+}
 
 try('llm_provider/drop_params', run => sub {
     my $res = ask('gpt-4o', body => { n => 2, seed => 7, top_p => 1 });

@@ -19,8 +19,6 @@ static void ngx_llm_anthropic_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
 static void ngx_llm_anthropic_write_headers(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
-static void ngx_llm_anthropic_read_error(ngx_pool_t *pool, ngx_uint_t status,
-    ngx_str_t *text, ngx_llm_error_t *err);
 
 static ngx_uint_t ngx_llm_anthropic_error_status(ngx_llm_json_t *error,
     ngx_uint_t status);
@@ -127,9 +125,7 @@ ngx_llm_anthropic_write_headers(ngx_llm_chat_t *chat,
 
     ngx_llm_out_header(out, "anthropic-version", &version);
 
-    if (target->key.len) {
-        ngx_llm_out_header(out, "x-api-key", &target->key);
-    }
+    ngx_llm_out_key(out, target, "x-api-key");
 
     if (target->beta.len) {
         ngx_llm_out_header(out, "anthropic-beta", &target->beta);
@@ -137,7 +133,7 @@ ngx_llm_anthropic_write_headers(ngx_llm_chat_t *chat,
 }
 
 
-static void
+void
 ngx_llm_anthropic_read_error(ngx_pool_t *pool, ngx_uint_t status,
     ngx_str_t *text, ngx_llm_error_t *err)
 {

@@ -111,6 +111,9 @@ typedef struct {
 
 /* ngx_llm_anthropic.c: shared */
 
+void ngx_llm_anthropic_read_error(ngx_pool_t *pool, ngx_uint_t status,
+    ngx_str_t *text, ngx_llm_error_t *err);
+
 /*
  * An error body or event; status: 0 for an event.  NGX_DECLINED: it is none;
  * NGX_ERROR: no memory.

@@ -37,6 +37,8 @@ typedef struct {
     ngx_str_t                 base;         /* path of the url, no final "/" */
     ngx_str_t                 model;        /* the provider's name for it */
     ngx_str_t                 key;          /* empty: none */
+    ngx_str_t                 authorization;  /* the header's value, in the
+                                               place of a key; or empty */
     ngx_str_t                 api_version;
     ngx_str_t                 region;       /* empty: not said */
     ngx_str_t                 version;      /* of a client of the same
@@ -128,6 +130,9 @@ typedef struct {
 #define NGX_LLM_DIALECT_LIMIT_DATES  0x0100     /* ... and headers
                                                    anthropic-ratelimit-* with
                                                    dates, not x-ratelimit-* */
+
+/* paths begin with a project of Google's and its location */
+#define NGX_LLM_DIALECT_PROJECT      0x0200
 
 
 struct ngx_llm_dialect_s {
@@ -227,11 +232,24 @@ extern const ngx_llm_dialect_t   ngx_llm_bedrock;
 extern const ngx_llm_dialect_t   ngx_llm_cohere;
 extern const ngx_llm_dialect_t   ngx_llm_mistral;
 extern const ngx_llm_dialect_t   ngx_llm_ollama;
+extern const ngx_llm_dialect_t   ngx_llm_vertex;
+extern const ngx_llm_dialect_t   ngx_llm_vertex_claude;
 
 /* all dialects, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];
 
 const ngx_llm_dialect_t *ngx_llm_dialect_find(ngx_str_t *name);
+
+/*
+ * Some providers serve models of several vendors, each in its dialect: the
+ * one for a model, by its name (plain); mostly the dialect itself.
+ */
+const ngx_llm_dialect_t *ngx_llm_dialect_variant(
+    const ngx_llm_dialect_t *dialect, ngx_str_t *model);
+
+/* whose requests a variant edits, its answers being the same; or itself */
+const ngx_llm_dialect_t *ngx_llm_dialect_base(
+    const ngx_llm_dialect_t *dialect);
 
 
 /* pool: lives as long as the stream; scratch: the reader's own, reset often */
@@ -256,6 +274,11 @@ ngx_int_t ngx_llm_reader_end(ngx_llm_reader_t *reader,
 ngx_int_t ngx_llm_writer_init(ngx_llm_writer_t *w,
     const ngx_llm_dialect_t *dialect, ngx_pool_t *pool, ngx_llm_chat_t *chat,
     ngx_str_t *id, time_t created);
+
+
+/* the header line that carries the key, if there is one */
+void ngx_llm_out_key(ngx_llm_out_t *out, ngx_llm_target_t *target,
+    char *header);
 
 
 /* what dialects share when they read a provider's error */

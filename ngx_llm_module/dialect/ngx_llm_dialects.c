@@ -19,7 +19,23 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_cohere,
     &ngx_llm_mistral,
     &ngx_llm_ollama,
+    &ngx_llm_vertex,
     NULL
+};
+
+
+typedef struct {
+    const ngx_llm_dialect_t  *dialect;
+    ngx_str_t                 prefix;       /* of a model's name */
+    const ngx_llm_dialect_t  *variant;
+    const ngx_llm_dialect_t  *base;
+} ngx_llm_variant_t;
+
+
+static ngx_llm_variant_t  ngx_llm_variants[] = {
+    { &ngx_llm_vertex, ngx_string("claude-"), &ngx_llm_vertex_claude,
+      &ngx_llm_anthropic },
+    { NULL, ngx_null_string, NULL, NULL }
 };
 
 
@@ -40,6 +56,52 @@ ngx_llm_dialect_find(ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+const ngx_llm_dialect_t *
+ngx_llm_dialect_variant(const ngx_llm_dialect_t *dialect, ngx_str_t *model)
+{
+    ngx_llm_variant_t  *v;
+
+    for (v = ngx_llm_variants; v->dialect; v++) {
+
+        if (v->dialect == dialect
+            && model->len > v->prefix.len
+            && ngx_memcmp(model->data, v->prefix.data, v->prefix.len) == 0)
+        {
+            return v->variant;
+        }
+    }
+
+    return dialect;
+}
+
+
+const ngx_llm_dialect_t *
+ngx_llm_dialect_base(const ngx_llm_dialect_t *dialect)
+{
+    ngx_llm_variant_t  *v;
+
+    for (v = ngx_llm_variants; v->dialect; v++) {
+        if (v->variant == dialect) {
+            return v->base;
+        }
+    }
+
+    return dialect;
+}
+
+
+void
+ngx_llm_out_key(ngx_llm_out_t *out, ngx_llm_target_t *target, char *header)
+{
+    if (target->authorization.len) {
+        ngx_llm_out_header(out, "authorization", &target->authorization);
+
+    } else if (target->key.len) {
+        ngx_llm_out_header(out, header, &target->key);
+    }
 }
 
 

@@ -18,10 +18,6 @@ typedef struct {
 
 static void ngx_llm_gemini_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
-static void ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, ngx_llm_out_t *out);
-static void ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
-    ngx_str_t *text, ngx_llm_error_t *err);
 
 static ngx_uint_t ngx_llm_gemini_error_status(ngx_llm_json_t *error,
     ngx_uint_t status);
@@ -116,6 +112,13 @@ ngx_llm_gemini_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_str(out, &kinds[i]);
     ngx_llm_out_path(out, &name);
 
+    ngx_llm_gemini_write_method(chat, out);
+}
+
+
+void
+ngx_llm_gemini_write_method(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
+{
     if (chat->stream) {
         ngx_llm_out_lit(out, ":streamGenerateContent?alt=sse");
 
@@ -125,7 +128,7 @@ ngx_llm_gemini_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 }
 
 
-static void
+void
 ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
 {
@@ -138,13 +141,11 @@ ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_lit(out, "Accept: application/json" CRLF);
     }
 
-    if (target->key.len) {
-        ngx_llm_out_header(out, "x-goog-api-key", &target->key);
-    }
+    ngx_llm_out_key(out, target, "x-goog-api-key");
 }
 
 
-static void
+void
 ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
     ngx_str_t *text, ngx_llm_error_t *err)
 {

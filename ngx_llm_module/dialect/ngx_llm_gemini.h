@@ -123,6 +123,14 @@ ngx_int_t ngx_llm_gemini_error(ngx_pool_t *pool, ngx_llm_json_t *root,
 
 ngx_uint_t ngx_llm_gemini_find(ngx_str_t *text, char *what);
 
+void ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_out_t *out);
+void ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
+    ngx_str_t *text, ngx_llm_error_t *err);
+
+/* behind the model in a path */
+void ngx_llm_gemini_write_method(ngx_llm_chat_t *chat, ngx_llm_out_t *out);
+
 
 /* ngx_llm_gemini_schema.c */
 
@@ -141,6 +149,21 @@ ngx_uint_t ngx_llm_gemini_write_openapi(ngx_llm_json_t *node,
 
 ngx_int_t ngx_llm_gemini_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
+
+/* what a service knows of the members of a request, where not all do */
+
+#define NGX_LLM_GEMINI_IDS      0x0001  /* of calls and results */
+#define NGX_LLM_GEMINI_TIERS    0x0002  /* serviceTier */
+#define NGX_LLM_GEMINI_FILES    0x0004  /* the Files API, and urls whose type
+                                           it finds by itself */
+#define NGX_LLM_GEMINI_BUCKETS  0x0008  /* gs: files */
+#define NGX_LLM_GEMINI_LABELS   0x0010  /* labels, methods of safety */
+
+/* service: bits of these */
+ngx_int_t ngx_llm_gemini_write_body(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_uint_t service, ngx_llm_out_t *out,
+    ngx_llm_error_t *err);
+
 ngx_int_t ngx_llm_gemini_read_response(ngx_str_t *text,
     ngx_llm_response_t *res, ngx_llm_error_t *err);
 ngx_int_t ngx_llm_gemini_read_frame(ngx_llm_reader_t *reader,

@@ -9,7 +9,7 @@
 #include "ngx_llm_gemini_request.h"
 
 
-#define NGX_LLM_GEMINI_FILES                                                 \
+#define NGX_LLM_GEMINI_FILES_URL                                             \
     "https://generativelanguage.googleapis.com/"
 
 
@@ -24,6 +24,17 @@ typedef struct {
 } ngx_llm_gemini_type_t;
 
 
+/* urls of files */
+
+typedef struct {
+    char        *prefix;
+    ngx_uint_t   needs;         /* of the service; 0: all take it */
+    char        *type;          /* of what is there, or NULL */
+    unsigned     known:1;       /* the Files API tells the type */
+    unsigned     fetch:1;       /* not all models do */
+} ngx_llm_gemini_url_t;
+
+
 static ngx_int_t ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_gemini_write_file(ngx_llm_gemini_request_t *ctx,
@@ -36,6 +47,17 @@ static ngx_int_t ngx_llm_gemini_refuse_file(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m, char *what);
 static ngx_int_t ngx_llm_gemini_refuse_part(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
+
+
+static ngx_llm_gemini_url_t  ngx_llm_gemini_urls[] = {
+    { NGX_LLM_GEMINI_FILES_URL, NGX_LLM_GEMINI_FILES, NULL, 1, 0 },
+    { "https://www.youtube.com/", 0, "video/mp4", 1, 0 },
+    { "https://youtu.be/", 0, "video/mp4", 1, 0 },
+    { "gs://", NGX_LLM_GEMINI_BUCKETS, NULL, 0, 0 },
+    { "https://", 0, NULL, 0, 1 },
+    { "http://", 0, NULL, 0, 1 },
+    { NULL, 0, NULL, 0, 0 }
+};
 
 
 /* by the end of a url's path */
@@ -111,7 +133,7 @@ ngx_llm_gemini_write_call(ngx_llm_gemini_request_t *ctx, ngx_llm_part_t *part)
 
     ngx_llm_out_lit(out, "{\"functionCall\":{");
 
-    if (part->id.len) {
+    if (part->id.len && (ctx->service & NGX_LLM_GEMINI_IDS)) {
         ngx_llm_out_lit(out, "\"id\":");
         ngx_llm_out_quoted(out, &part->id);
         ngx_llm_out_char(out, ',');
@@ -204,21 +226,25 @@ ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
 
     /* an id is Google's if it has the form of one */
 
-    if (ngx_llm_gemini_starts(&part->id, NGX_LLM_GEMINI_FILES)) {
+    if (ngx_llm_gemini_starts(&part->id, NGX_LLM_GEMINI_FILES_URL)
+        || ngx_llm_gemini_starts(&part->id, "gs://"))
+    {
         return ngx_llm_gemini_write_file(ctx, m, part, &part->id, type);
     }
 
-    if (ngx_llm_gemini_starts(&part->id, "files/")) {
+    if (ngx_llm_gemini_starts(&part->id, "files/")
+        && (ctx->service & NGX_LLM_GEMINI_FILES))
+    {
 
-        url.len = sizeof(NGX_LLM_GEMINI_FILES "v1beta/") - 1 + part->id.len;
+        url.len = sizeof(NGX_LLM_GEMINI_FILES_URL "v1beta/") - 1 + part->id.len;
 
         url.data = ngx_pnalloc(ctx->chat->pool, url.len);
         if (url.data == NULL) {
             return NGX_ERROR;
         }
 
-        p = ngx_cpymem(url.data, NGX_LLM_GEMINI_FILES "v1beta/",
-                       sizeof(NGX_LLM_GEMINI_FILES "v1beta/") - 1);
+        p = ngx_cpymem(url.data, NGX_LLM_GEMINI_FILES_URL "v1beta/",
+                       sizeof(NGX_LLM_GEMINI_FILES_URL "v1beta/") - 1);
         ngx_memcpy(p, part->id.data, part->id.len);
 
         return ngx_llm_gemini_write_file(ctx, m, part, &url, type);
@@ -275,38 +301,42 @@ static ngx_int_t
 ngx_llm_gemini_write_file(ngx_llm_gemini_request_t *ctx, ngx_llm_message_t *m,
     ngx_llm_part_t *part, ngx_str_t *url, char *type)
 {
-    ngx_str_t   plain, *guess;
-    ngx_uint_t  known;
+    ngx_str_t              plain, *guess;
+    ngx_llm_gemini_url_t  *kind;
 
     plain = ngx_llm_json_plain(ctx->chat->pool, url);
     if (plain.data == NULL) {
         return NGX_ERROR;
     }
 
-    /* what Google knows the type of by itself */
+    for (kind = ngx_llm_gemini_urls; kind->prefix; kind++) {
+        if (ngx_llm_gemini_starts(&plain, kind->prefix)) {
+            break;
+        }
+    }
 
-    known = ngx_llm_gemini_starts(&plain, NGX_LLM_GEMINI_FILES)
-            || ngx_llm_gemini_starts(&plain, "https://www.youtube.com/")
-            || ngx_llm_gemini_starts(&plain, "https://youtu.be/");
-
-    if (!known && !ngx_llm_gemini_starts(&plain, "https://")
-        && !ngx_llm_gemini_starts(&plain, "http://"))
+    if (kind->prefix == NULL
+        || (kind->needs && !(ctx->service & kind->needs)))
     {
         return ngx_llm_gemini_refuse_file(ctx, m, "does not know this kind "
                                                   "of url");
     }
 
-    if (!known && !(ctx->model->flags & NGX_LLM_GEMINI_FETCH)) {
+    if (kind->fetch && !(ctx->model->flags & NGX_LLM_GEMINI_FETCH)) {
         return ngx_llm_gemini_refuse_file(ctx, m, "does not fetch urls for "
                                                   "this model, send the data");
     }
 
     ngx_llm_out_lit(ctx->out, "{\"fileData\":{");
 
-    if (!known) {
+    if (!kind->known || !(ctx->service & NGX_LLM_GEMINI_FILES)) {
         ngx_llm_out_lit(ctx->out, "\"mimeType\":\"");
 
         guess = ngx_llm_gemini_type(&plain);
+
+        if (kind->type) {
+            type = kind->type;
+        }
 
         if (guess->len) {
             ngx_llm_out_str(ctx->out, guess);

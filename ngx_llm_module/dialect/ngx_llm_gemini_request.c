@@ -30,6 +30,7 @@ static ngx_int_t ngx_llm_gemini_write_modalities(
     ngx_llm_gemini_request_t *ctx);
 static ngx_int_t ngx_llm_gemini_write_format(ngx_llm_gemini_request_t *ctx);
 static ngx_int_t ngx_llm_gemini_write_safety(ngx_llm_gemini_request_t *ctx);
+static ngx_int_t ngx_llm_gemini_write_labels(ngx_llm_gemini_request_t *ctx);
 static ngx_int_t ngx_llm_gemini_write_tier(ngx_llm_gemini_request_t *ctx);
 
 
@@ -58,6 +59,16 @@ ngx_int_t
 ngx_llm_gemini_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
+    return ngx_llm_gemini_write_body(chat, target,
+                                     NGX_LLM_GEMINI_IDS|NGX_LLM_GEMINI_TIERS
+                                     |NGX_LLM_GEMINI_FILES, out, err);
+}
+
+
+ngx_int_t
+ngx_llm_gemini_write_body(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_uint_t service, ngx_llm_out_t *out, ngx_llm_error_t *err)
+{
     size_t                     i;
     ngx_int_t                  rc;
     ngx_llm_gemini_request_t   ctx;
@@ -73,6 +84,7 @@ ngx_llm_gemini_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_gemini_write_tools,
         ngx_llm_gemini_write_tool_config,
         ngx_llm_gemini_write_safety,
+        ngx_llm_gemini_write_labels,
         ngx_llm_gemini_write_config,
         ngx_llm_gemini_write_tier,
         NULL
@@ -84,6 +96,7 @@ ngx_llm_gemini_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ctx.target = target;
     ctx.out = out;
     ctx.err = err;
+    ctx.service = service;
     ctx.model = ngx_llm_gemini_model(&target->model);
 
     ngx_llm_out_char(out, '{');
@@ -605,7 +618,7 @@ ngx_llm_gemini_write_format(ngx_llm_gemini_request_t *ctx)
 static ngx_int_t
 ngx_llm_gemini_write_safety(ngx_llm_gemini_request_t *ctx)
 {
-    ngx_str_t        category, text, threshold;
+    ngx_str_t        category, method, text, threshold;
     ngx_uint_t       n;
     ngx_llm_out_t   *out;
     ngx_llm_json_t  *m, *node;
@@ -642,6 +655,14 @@ ngx_llm_gemini_write_safety(ngx_llm_gemini_request_t *ctx)
             ngx_llm_out_quoted(out, &category);
             ngx_llm_out_lit(out, ",\"threshold\":");
             ngx_llm_out_quoted(out, &threshold);
+
+            method = ngx_llm_json_str(m, "method");
+
+            if (method.len && (ctx->service & NGX_LLM_GEMINI_LABELS)) {
+                ngx_llm_out_lit(out, ",\"method\":");
+                ngx_llm_out_quoted(out, &method);
+            }
+
             ngx_llm_out_char(out, '}');
         }
 
@@ -660,6 +681,57 @@ ngx_llm_gemini_write_safety(ngx_llm_gemini_request_t *ctx)
             ngx_llm_out_lit(out, ",\"cachedContent\":");
             ngx_llm_out_quoted(out, &text);
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* for Google's bills */
+
+static ngx_int_t
+ngx_llm_gemini_write_labels(ngx_llm_gemini_request_t *ctx)
+{
+    ngx_str_t        text;
+    ngx_uint_t       n;
+    ngx_llm_out_t   *out;
+    ngx_llm_json_t  *m, *node;
+
+    node = ngx_llm_json_get(ctx->google, "labels");
+
+    if (node == NULL || node->type != NGX_LLM_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    if (!(ctx->service & NGX_LLM_GEMINI_LABELS)) {
+        return ngx_llm_gemini_drop(ctx, "extra_body.google.labels");
+    }
+
+    n = 0;
+    out = ctx->out;
+
+    for (m = node->child; m; m = m->next) {
+
+        if (m->type != NGX_LLM_JSON_STRING) {
+            continue;
+        }
+
+        if (n++) {
+            ngx_llm_out_char(out, ',');
+
+        } else {
+            ngx_llm_out_lit(out, ",\"labels\":{");
+        }
+
+        text = ngx_llm_json_text(m);
+
+        ngx_llm_out_json_string(out, &m->key);
+        ngx_llm_out_char(out, ':');
+        ngx_llm_out_quoted(out, &text);
+    }
+
+    if (n) {
+        ngx_llm_out_char(out, '}');
     }
 
     return NGX_OK;
@@ -691,6 +763,10 @@ ngx_llm_gemini_write_tier(ngx_llm_gemini_request_t *ctx)
         /* what it is without a word */
 
         return NGX_OK;
+    }
+
+    if (!(ctx->service & NGX_LLM_GEMINI_TIERS)) {
+        return ngx_llm_gemini_drop(ctx, "service_tier");
     }
 
     if (ngx_llm_json_is(&tier, "flex")) {

@@ -30,6 +30,7 @@ typedef struct {
     ngx_llm_out_t                 *out;
     ngx_llm_error_t               *err;
 
+    ngx_uint_t                     service;     /* what it knows */
     const ngx_llm_gemini_model_t  *model;
     uint64_t                       takes;       /* parameters */
     ngx_llm_json_t                *google;      /* of extra_body */

@@ -264,7 +264,7 @@ ngx_llm_gemini_write_result(ngx_llm_gemini_request_t *ctx,
 
     ngx_llm_out_lit(out, "{\"functionResponse\":{");
 
-    if (call->id.len) {
+    if (call->id.len && (ctx->service & NGX_LLM_GEMINI_IDS)) {
         ngx_llm_out_lit(out, "\"id\":");
         ngx_llm_out_quoted(out, &call->id);
         ngx_llm_out_char(out, ',');

@@ -117,7 +117,10 @@ ngx_llm_openai_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_header(out, header->name, &value);
     }
 
-    if (target->key.len) {
+    if (target->authorization.len) {
+        ngx_llm_out_header(out, "authorization", &target->authorization);
+
+    } else if (target->key.len) {
         ngx_llm_openai_write_key(chat, target, out);
     }
 }

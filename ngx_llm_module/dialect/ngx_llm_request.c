@@ -29,7 +29,8 @@ ngx_uint_t
 ngx_llm_request_splices(ngx_llm_chat_t *chat,
     const ngx_llm_dialect_t *dialect)
 {
-    return (dialect == chat->dialect && dialect->edit_request != NULL);
+    return (dialect->edit_request != NULL
+            && ngx_llm_dialect_base(dialect) == chat->dialect);
 }
 
 

@@ -277,11 +277,11 @@ ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at)
     text.data = at->body.start;
     text.len = ngx_llm_out_len(&at->body);
 
-    at->provider->dialect->read_error(at->request->pool, at->status.code,
-                                      &text, &at->err);
+    at->dialect->read_error(at->request->pool, at->status.code,
+                            &text, &at->err);
 
     if (at->error_type.len) {
-        at->provider->dialect->read_error_header(&at->error_type, &at->err);
+        at->dialect->read_error_header(&at->error_type, &at->err);
     }
 
     if (!at->splice) {
@@ -323,7 +323,7 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     res.count = ctx->chat.count;
     res.lazy = 1;
 
-    rc = at->provider->dialect->read_response(&text, &res, &at->err);
+    rc = at->dialect->read_response(&text, &res, &at->err);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;

@@ -10,6 +10,7 @@
 #include "ngx_http_llm_endpoint.h"
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_sign.h"
+#include "ngx_http_llm_token.h"
 #include "ngx_llm_request.h"
 
 
@@ -64,7 +65,6 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     at->provider = provider;
     at->probe = ctx->probe;
     at->stream = ctx->chat.stream;
-    at->splice = ngx_llm_request_splices(&ctx->chat, provider->dialect);
 
     ctx->probe = 0;
     ctx->attempt = at;
@@ -92,6 +92,10 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    at->dialect = ngx_llm_dialect_variant(provider->dialect,
+                                          &at->target.model);
+    at->splice = ngx_llm_request_splices(&ctx->chat, at->dialect);
+
     if (ngx_http_llm_attempt_target(at) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -105,7 +109,7 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     rc = ngx_http_llm_attempt_price(at);
 
     if (rc == NGX_OK) {
-        rc = ngx_llm_request(&ctx->chat, provider->dialect, &at->target,
+        rc = ngx_llm_request(&ctx->chat, at->dialect, &at->target,
                              ctx->chat.text.len * NGX_HTTP_LLM_GROWTH + 65536,
                              &slices, &at->err);
     }
@@ -195,13 +199,19 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     ngx_llm_request_drop(target, provider->drop);
     ngx_llm_request_drop(target, at->deployment->model->drop);
 
-    if (provider->keys.nelts) {
+    if (provider->tokens) {
+
+        if (ngx_http_llm_token_attempt(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (provider->keys.nelts) {
         key = provider->keys.elts;
         target->key = key[provider->next_key % provider->keys.nelts];
         provider->next_key++;
     }
 
-    if (!at->splice || !(provider->dialect->flags & NGX_LLM_DIALECT_BETAS)) {
+    if (!at->splice || !(at->dialect->flags & NGX_LLM_DIALECT_BETAS)) {
         return NGX_OK;
     }
 
@@ -279,7 +289,7 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
                      NGX_HTTP_LLM_MAX_HEAD);
 
     ngx_llm_out_lit(&out, "POST ");
-    provider->dialect->write_path(chat, &at->target, &out);
+    at->dialect->write_path(chat, &at->target, &out);
 
     path.len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
 
@@ -289,7 +299,7 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
     ngx_llm_out_lit(&out, "User-Agent: nginx-llm" CRLF
                           "Accept-Encoding: identity" CRLF);
 
-    provider->dialect->write_headers(chat, &at->target, &out);
+    at->dialect->write_headers(chat, &at->target, &out);
 
     if (provider->headers) {
         kv = provider->headers->elts;
@@ -459,7 +469,7 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
 
     ngx_memzero(&at->reader, sizeof(ngx_llm_reader_t));
 
-    if (ngx_llm_reader_init(&at->reader, at->provider->dialect, r->pool,
+    if (ngx_llm_reader_init(&at->reader, at->dialect, r->pool,
                             at->scratch)
         != NGX_OK)
     {
@@ -509,6 +519,10 @@ ngx_http_llm_attempt_failed(ngx_http_llm_attempt_t *at, ngx_uint_t fail)
         ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
                       "llm deployment \"%V\" failed: %V",
                       &at->deployment->id, ngx_http_llm_fail_name(fail));
+    }
+
+    if (at->status.code == NGX_HTTP_UNAUTHORIZED && at->token) {
+        ngx_http_llm_token_refused(at);
     }
 
     if (fail & NGX_HTTP_LLM_REFUSALS) {

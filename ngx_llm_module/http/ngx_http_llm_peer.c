@@ -238,6 +238,15 @@ ngx_http_llm_init_inner(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         return NGX_DECLINED;
     }
 
+    if (at->token && at->target.authorization.len == 0) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "llm provider \"%V\": it has no access token",
+                      &provider->name);
+        at->fail = at->token_refused ? NGX_LLM_FAIL_AUTH
+                                     : NGX_LLM_FAIL_ERROR;
+        return NGX_DECLINED;
+    }
+
     u = r->upstream;
     pc = &u->peer;
     uscf = provider->upstream.upstream;

@@ -6,9 +6,11 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_token.h"
 
 
+static ngx_int_t ngx_http_llm_prepare_ready(
+    ngx_http_llm_provider_t *provider, ngx_http_llm_waiter_t *waiter);
 static void ngx_http_llm_prepare_done(void *data);
 static void ngx_http_llm_prepare_timeout(ngx_event_t *ev);
 static void ngx_http_llm_prepare_cleanup(void *data);
@@ -37,14 +39,14 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     dep = ctx->pending;
     provider = dep->provider;
 
-    if (provider->peers == NULL) {
+    if (provider->peers == NULL && provider->tokens == NULL) {
         return NGX_OK;
     }
 
     ctx->waiter.handler = ngx_http_llm_prepare_done;
     ctx->waiter.data = ctx;
 
-    rc = ngx_http_llm_peers_ready(provider->peers, &ctx->waiter);
+    rc = ngx_http_llm_prepare_ready(provider, &ctx->waiter);
 
     if (rc != NGX_AGAIN) {
         return NGX_OK;
@@ -53,11 +55,9 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     stage = &ctx->stage;
 
     for (i = stage->next; i < stage->n; i++) {
-        if (stage->order[i]->provider->peers
-            && stage->order[i]->provider != provider)
-        {
-            (void) ngx_http_llm_peers_ready(stage->order[i]->provider->peers,
-                                            NULL);
+        if (stage->order[i]->provider != provider) {
+            (void) ngx_http_llm_prepare_ready(stage->order[i]->provider,
+                                              NULL);
         }
     }
 
@@ -83,7 +83,7 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     ngx_add_timer(&ctx->timer, timeout);
 
-    r->connection->log->action = "resolving the provider's name";
+    r->connection->log->action = "waiting for the provider's name or token";
     r->write_event_handler = ngx_http_request_empty_handler;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
@@ -95,10 +95,44 @@ ngx_http_llm_prepare(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 }
 
 
+/* both are begun, and waited for one after the other */
+
+static ngx_int_t
+ngx_http_llm_prepare_ready(ngx_http_llm_provider_t *provider,
+    ngx_http_llm_waiter_t *waiter)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    if (provider->peers) {
+        rc = ngx_http_llm_peers_ready(provider->peers, waiter);
+    }
+
+    if (provider->tokens && rc != NGX_DECLINED) {
+
+        if (rc == NGX_AGAIN) {
+            (void) ngx_http_llm_tokens_ready(provider, NULL);
+
+        } else {
+            rc = ngx_http_llm_tokens_ready(provider, waiter);
+        }
+    }
+
+    return rc;
+}
+
+
 static void
 ngx_http_llm_prepare_done(void *data)
 {
     ngx_http_llm_ctx_t  *ctx = data;
+
+    if (ngx_http_llm_prepare_ready(ctx->pending->provider, &ctx->waiter)
+        == NGX_AGAIN)
+    {
+        return;
+    }
 
     ngx_http_llm_prepare_start(ctx);
 }

@@ -14,6 +14,7 @@
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_params.h"
 #include "ngx_http_llm_sign.h"
+#include "ngx_http_llm_token.h"
 #include "ngx_llm_catalogue.h"
 
 
@@ -87,6 +88,11 @@ static ngx_conf_post_t  ngx_http_llm_provider_region_post = {
 };
 
 
+static ngx_conf_post_t  ngx_http_llm_provider_name_post = {
+    ngx_http_llm_token_name
+};
+
+
 /* lines that the gateway or nginx writes, or that are of one connection */
 
 static ngx_str_t  ngx_http_llm_provider_reserved[] = {
@@ -156,6 +162,41 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       0,
       offsetof(ngx_http_llm_provider_t, region),
       &ngx_http_llm_provider_region_post },
+
+    { ngx_string("project"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, project),
+      &ngx_http_llm_provider_name_post },
+
+    { ngx_string("location"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, location),
+      &ngx_http_llm_provider_name_post },
+
+    { ngx_string("tenant"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, tenant),
+      &ngx_http_llm_provider_name_post },
+
+    { ngx_string("client_id"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, client_id),
+      &ngx_http_llm_provider_name_post },
+
+    { ngx_string("token_url"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, token_url),
+      NULL },
 
     { ngx_string("drop_params"),
       NGX_CONF_1MORE,
@@ -489,6 +530,10 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_llm_tokens_conf(cf, p) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_llm_sign_check(cf, p);
 }
 
@@ -536,11 +581,16 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
         p->dialect = (*preset)->dialect;
     }
 
-    if (*preset == NULL && p->dialect && p->region.len) {
-
-        /* where it is follows from the region */
+    if (*preset == NULL && p->dialect
+        && (p->region.len || (p->dialect->flags & NGX_LLM_DIALECT_PROJECT)))
+    {
+        /* where it is follows from the region or location */
 
         *preset = ngx_llm_preset_find((ngx_str_t *) &p->dialect->name);
+
+        if (*preset) {
+            p->preset = (*preset)->name;
+        }
     }
 
     if (*preset && ngx_http_llm_provider_row(cf, p, *preset) != NGX_OK) {
@@ -569,6 +619,7 @@ static ngx_int_t
 ngx_http_llm_provider_row(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
     const ngx_llm_preset_t *preset)
 {
+    ngx_int_t  rc;
     ngx_str_t  part;
 
     if (p->dialect == preset->dialect) {
@@ -591,6 +642,12 @@ ngx_http_llm_provider_row(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
 
     if (p->url.len) {
         return NGX_OK;
+    }
+
+    rc = ngx_http_llm_location_url(cf, p, (ngx_str_t *) &preset->url);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     part = ngx_llm_preset_part(preset);
@@ -697,7 +754,7 @@ ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
 
     for (i = 0; i < pcf->sources.nelts; i++) {
 
-        rc = ngx_http_llm_secret_read(cf, &source[i], &value);
+        rc = ngx_http_llm_token_secret(cf, p, &source[i], &value);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;

@@ -10,7 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_token.h"
 
 
 static ngx_int_t ngx_http_llm_provider_agree(ngx_conf_t *cf,
@@ -54,6 +54,12 @@ ngx_http_llm_providers_init(ngx_conf_t *cf)
         if (ngx_http_llm_peers_init(cf, p->peers) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_llm_sites_init(cf) != NGX_OK
+        || ngx_http_llm_tokens_zone(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_http_llm_ssl_init(cf);

@@ -348,6 +348,15 @@ ngx_http_llm_secret_trim(ngx_conf_t *cf, ngx_str_t *source, u_char *buf,
     }
 
     for (i = 0; i < n; i++) {
+
+        if (buf[0] == '{'
+            && (buf[i] == LF || buf[i] == CR || buf[i] == '\t'))
+        {
+            /* JSON in one line is the same */
+
+            buf[i] = ' ';
+        }
+
         if (buf[i] < 0x20 || buf[i] == 0x7f) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" has a control character", source);

@@ -20,7 +20,7 @@ ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_str_t *path,
 
     provider = at->provider;
 
-    if (provider->dialect->sign == NULL) {
+    if (at->dialect->sign == NULL) {
         return NGX_OK;
     }
 
@@ -32,9 +32,7 @@ ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_str_t *path,
     s.nbody = body->nelts;
     s.now = ngx_time();
 
-    if (provider->dialect->sign(&at->ctx->chat, &at->target, &s, out)
-        == NGX_OK)
-    {
+    if (at->dialect->sign(&at->ctx->chat, &at->target, &s, out) == NGX_OK) {
         return NGX_OK;
     }
 

@@ -460,7 +460,7 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         break;
     }
 
-    type = &at->provider->dialect->error_header;
+    type = &at->dialect->error_header;
 
     if (type->len && type->len == name.len
         && ngx_strncasecmp(name.data, type->data, name.len) == 0)

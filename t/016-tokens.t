@@ -1,0 +1,260 @@
+# What is refused of providers whose keys are exchanged for access tokens: one
+# block a message; and what is not.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::Nginx::Socket;
+use Tokens;
+
+repeat_each(1);
+plan 'no_plan';
+
+# the harness warns of every "[emerg]", which is what is expected here
+
+$SIG{__WARN__} = sub {
+    warn @_ unless $_[0] =~ /^WARNING: .*\[emerg\]/;
+};
+
+delete $ENV{GOOGLE_APPLICATION_CREDENTIALS};
+
+our $good = account('good');
+our $dir = $Tokens::dir;
+
+$ENV{LLM_TEST_KEY} = 'AIza-secret';
+
+sub file {
+    my ($name, $text) = @_;
+
+    open my $fh, '>', "$dir/$name" or die "$dir/$name: $!";
+    print {$fh} $text;
+    close $fh;
+
+    return "file:$dir/$name";
+}
+
+# "conf": lines of http; "says": what is logged, "..." is anything; without it
+# nginx starts
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value("http_config", $block->conf);
+
+    my $says = $block->says;
+
+    if (!defined $says) {
+        $block->set_value("config", "location /t { return 200 ok; }");
+        $block->set_value("request", "GET /t");
+        $block->set_value("response_body", "ok");
+        $block->set_value("no_error_log", "[emerg]\n[error]\n[alert]");
+        return;
+    }
+
+    $block->set_value("config", "");
+
+    $says =~ s/\s+\z//;
+    $says = join ".*", map { quotemeta } split /\.\.\./, $says, -1;
+
+    $block->set_value("must_die", "");
+    $block->set_value("suppress_stderr", "");
+    $block->set_value("error_log", qr/\[emerg\] .*$says/);
+
+    # nothing of a key is shown
+
+    $block->set_value("no_error_log", "PRIVATE\nAIza-secret\nme\@my-project");
+});
+
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: no JSON
+--- conf eval
+"llm_provider vertex { key " . main::file('cut', substr(main::account_json(), 0, 400)) . "; }"
+--- says
+key 1 of provider "vertex" in ...nginx.conf:... is no JSON object
+
+
+
+=== TEST 2: of a person
+--- conf eval
+"llm_provider vertex { key " . main::file('user', main::account_json(type => 'authorized_user')) . "; }"
+--- says
+key 1 of provider "vertex" in ... is no service account: its "type" is another
+
+
+
+=== TEST 3: without a key
+--- conf eval
+"llm_provider vertex { key " . main::file('nokey', main::account_json(private_key => undef)) . "; }"
+--- says
+has no "private_key"
+
+
+
+=== TEST 4: with one that is none
+--- conf eval
+"llm_provider vertex { key " . main::file('badkey', main::account_json(private_key => '-----BEGIN PRIVATE KEY-----\\nAIza-secret\\n')) . "; }"
+--- says
+has a "private_key" that is no RSA key in PEM
+
+
+
+=== TEST 5: the second one
+--- conf eval
+"llm_provider vertex { key file:$main::good " . main::file('noemail', main::account_json(client_email => undef)) . "; }"
+--- says
+key 2 of provider "vertex" in ... has no "client_email"
+
+
+
+=== TEST 6: no project
+--- conf eval
+"llm_provider vertex { key " . main::file('noproject', main::account_json(project_id => undef)) . "; }"
+--- says
+provider "vertex" in ... must have "project": its key names none
+
+
+
+=== TEST 7: a url of tokens that is none
+--- conf eval
+"llm_provider vertex { key " . main::file('baduri', main::account_json(token_uri => 'ftp://x/token')) . "; }"
+--- says
+no "http://" or "https://" in url of provider "vertex:token" in ...nginx.conf:
+
+
+
+=== TEST 8: an account and an API key
+--- conf eval: "llm_provider vertex { key file:$main::good env:LLM_TEST_KEY; }"
+--- says
+must have keys of one kind: service accounts, or API keys
+
+
+
+=== TEST 9: an API key elsewhere
+--- conf
+llm_provider vertex { key env:LLM_TEST_KEY; location europe-west4; }
+--- says
+must have "project": without one the only location is "global"
+
+
+
+=== TEST 10: a project where there are none
+--- conf
+llm_provider openai { key none; project p; }
+--- says
+provider "openai" in ... has a dialect without "project"
+
+
+
+=== TEST 11: a location, likewise
+--- conf
+llm_provider gemini { key none; location l; }
+--- says
+has a dialect without "location"
+
+
+
+=== TEST 12: an Entra client of Google's
+--- conf eval: "llm_provider vertex { key file:$main::good; tenant t; client_id c; }"
+--- says
+has a dialect without "tenant"
+
+
+
+=== TEST 13: a tenant alone
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant t; }
+--- says
+must have both "tenant" and "client_id"
+
+
+
+=== TEST 14: a client alone
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; client_id t; }
+--- says
+must have both "tenant" and "client_id"
+
+
+
+=== TEST 15: no secret
+--- conf
+llm_provider azure { url https://x; key none; tenant t; client_id c; }
+--- says
+must have "key": the secret of its client
+
+
+
+=== TEST 16: a name that leads elsewhere
+--- conf
+llm_provider azure { url https://x; tenant a/b; }
+--- says
+invalid value "a/b": letters, digits, "-", "_", "." and ":" are allowed
+
+
+
+=== TEST 17: a location that is a host
+--- conf
+llm_provider vertex { location evil.com/; }
+--- says
+invalid value "evil.com/"
+
+
+
+=== TEST 18: where no token is fetched
+--- conf
+llm_provider openai { key none; token_url https://x/token; }
+--- says
+provider "openai" in ... has "token_url", but no access tokens
+
+
+
+=== TEST 19: where there is an API key
+--- conf
+llm_provider vertex { key env:LLM_TEST_KEY; token_url https://x/token; }
+--- says
+has "token_url", but no service account
+
+
+
+=== TEST 20: too many
+--- conf eval
+"llm_provider vertex { key " . join(' ', ("file:$main::good") x 64) . "; }\n"
+. "llm_provider b { preset vertex; key file:$main::good; }"
+--- says
+there are 65 keys of providers that access tokens are fetched for, 64 are the most
+
+
+
+=== TEST 21: a query that is none
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant t; client_id c; token_url "https://x/a?b c"; }
+--- says
+invalid character in url of "azure:token" in ...nginx.conf:
+
+
+
+=== TEST 22: a preset, a dialect, a key that is missing, 64 keys
+--- conf eval
+"llm_provider vertex { key " . join(' ', ("file:$main::good") x 61) . "; }\n"
+. "llm_provider b { preset vertex; key file:$main::good; location us; }\n"
+. "llm_provider c { dialect vertex; key file:$main::good; location x-y1; }\n"
+. "llm_provider d { dialect vertex; key file:/nowhere; location x-y1; }\n"
+. "llm_provider e { preset vertex; key env:LLM_TEST_KEY; }\n"
+. "llm_provider f { preset vertex; key none; project example.com:p; }\n"
+. "llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant t; "
+. "client_id c; token_url https://x/a?b=c; }"
+
+
+
+=== TEST 23: without TLS
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant t; client_id c; token_url http://x/; }
+--- no_error_log
+[emerg]
+--- error_log
+fetches access tokens without TLS
