@@ -12,6 +12,7 @@ import fixtures     # noqa: F401: its tests register themselves
 import gateway
 import harness
 import judge_bedrock
+import judge_vertex
 import mock_provider
 import specs
 import suite                # noqa: F401: its tests register themselves
@@ -89,6 +90,9 @@ def main():
 
         if only is None or only in "bedrock":
             judge_bedrock.run(all.report)
+
+        if only is None or only in "vertex":
+            judge_vertex.run(all.report)
 
     finally:
         gate.close()
