@@ -528,6 +528,11 @@ ngx_http_llm_fetch_read(ngx_event_t *rev)
         return;
     }
 
+    if (c->close) {
+        ngx_http_llm_fetch_done(fetch, "the worker process leaves");
+        return;
+    }
+
     for ( ;; ) {
         n = c->recv(c, buf, NGX_HTTP_LLM_FETCH_BUFFER);
 

@@ -746,5 +746,58 @@ class BedrockClaude(Anthropic):
             for e in self.events(feature) if e["type"] != "ping")
 
 
+class Vertex(Gemini):
+    """Gemini under a project's path, with an API key."""
+
+    name = "vertex"
+
+    def conf(self, port):
+        return ("dialect vertex; url http://127.0.0.1:%d/v1; project cross; "
+                "location europe-west1; key env:CROSS_VERTEX;" % port)
+
+    def path(self, stream):
+        return ("/v1/projects/cross/locations/europe-west1/publishers/google"
+                "/models/%s:%s" % (
+                    self.model, "streamGenerateContent?alt=sse" if stream
+                    else "generateContent"))
+
+    def judge_body(self, body, feature, stream, problems):
+        super().judge_body(body, feature, stream, problems)
+
+        problems.same("ids of calls", [
+            p for c in body["contents"] for p in c["parts"]
+            for m in ("functionCall", "functionResponse")
+            if "id" in p.get(m, {})], [])
+
+
+class VertexClaude(Anthropic):
+    name = "vertex-claude"
+    model = "claude-haiku-4-5@20251001"
+
+    def conf(self, port):
+        return ("dialect vertex; url http://127.0.0.1:%d/v1; project cross; "
+                "key env:CROSS_VERTEX_CLAUDE;" % port)
+
+    def path(self, stream):
+        return ("/v1/projects/cross/locations/global/publishers/anthropic"
+                "/models/%s:%s" % (self.model, "streamRawPredict" if stream
+                                   else "rawPredict"))
+
+    def auth(self, headers, body, problems):
+        problems.same("x-goog-api-key", headers.get("x-goog-api-key"),
+                      self.key)
+        problems.true("there is an x-api-key or a version",
+                      "x-api-key" not in headers
+                      and "anthropic-version" not in headers)
+
+    def judge_body(self, body, feature, stream, problems):
+        problems.same("anthropic_version", body.get("anthropic_version"),
+                      "vertex-2023-10-16")
+        problems.true("the model is in the path", "model" not in body)
+
+        super().judge_body(dict(body, model=self.model), feature, stream,
+                           problems)
+
+
 ALL = [OpenAI(), Azure(), Mistral(), Anthropic(), Gemini(), Cohere(),
-       Ollama(), Bedrock(), BedrockClaude()]
+       Ollama(), Bedrock(), BedrockClaude(), Vertex(), VertexClaude()]
