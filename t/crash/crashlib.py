@@ -2,6 +2,7 @@
 that load it, and readers of the usage log and of snapshots that know nothing
 of the module's own code."""
 
+import hashlib
 import json
 import os
 import pwd
@@ -58,6 +59,7 @@ http {{
         quota cost=1m/day;
     }}
 
+{more}
     server {{
         listen 127.0.0.1:{port};
         location / {{ llm_gateway; }}
@@ -76,7 +78,8 @@ worker_processes 1;
 events {{ worker_connections 2048; }}
 
 http {{
-    access_log off;
+    log_format seen "$uri $msec $request_time $request_completion";
+    access_log {seen};
     client_body_temp_path {dir}/temp/mock;
     proxy_temp_path {dir}/temp/mock;
     fastcgi_temp_path {dir}/temp/mock;
@@ -87,6 +90,7 @@ http {{
         listen 127.0.0.1:{mock};
         location / {{ llm_mock openai size=5 chunk_delay={delay}; }}
         location /bad/ {{ llm_mock openai status=500; }}
+{more}
     }}
 }}
 '''
@@ -106,6 +110,10 @@ def free_port():
                 return port
             except OSError:
                 continue
+
+
+def digest_of(secret):
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def now_day():
@@ -139,7 +147,9 @@ class Gateway:
     """One folder with a log and a state, and masters that come and go."""
 
     def __init__(self, snapshot='1s', delay='5ms', main='', daemon=False,
-                 env=None):
+                 env=None, more=None, mock_more=''):
+        """more: the rest of the configuration, given this gateway;
+        mock_more: locations of the provider, which then logs requests."""
         self.dir = tempfile.mkdtemp(prefix='llm-crash-')
         os.chmod(self.dir, 0o755)
 
@@ -153,6 +163,8 @@ class Gateway:
         self.main = main
         self.daemon = daemon
         self.env = env or {}
+        self.more = more
+        self.seen = os.path.join(self.dir, 'logs', 'seen')
         self.log = os.path.join(self.dir, 'log', 'usage.jsonl')
         self.state = os.path.join(self.dir, 'state', 'snapshot')
         self.group = {}
@@ -169,18 +181,19 @@ class Gateway:
 
             self.main += '\nuser %s %s;' % (user, group)
 
-        self.provider = self.spawn('mock', self.configure('mock', MOCK))
+        self.provider = self.spawn('mock', self.configure(
+            'mock', MOCK, more=mock_more,
+            seen=self.seen + ' seen' if mock_more else 'off'))
         self.wait_port(self.provider, 'mock', self.mock)
 
     def configure(self, name, conf=CONF, **other):
-        import hashlib
-
         value = {'load': 'load_module %s;' % MODULE if MODULE else '',
                  'dir': self.dir, 'name': name, 'main': self.main,
                  'snapshot': self.snapshot, 'delay': self.delay,
                  'port': self.port, 'mock': self.mock,
                  'daemon': 'on' if self.daemon else 'off',
-                 'digest': hashlib.sha256(SECRET.encode()).hexdigest()}
+                 'more': self.more(self) if self.more else '',
+                 'digest': digest_of(SECRET)}
         value.update(other)
 
         path = os.path.join(self.dir, name + '.conf')
@@ -372,8 +385,10 @@ class Load:
         return self.whole
 
 
-def request_of(name, model, stream, text='hello there'):
+def request_of(name, model, stream, text='hello there', secret=SECRET,
+               **members):
     body = {'model': model, 'messages': [{'role': 'user', 'content': text}]}
+    body.update(members)
 
     if stream:
         body['stream'] = True
@@ -383,7 +398,7 @@ def request_of(name, model, stream, text='hello there'):
 
     return (b'POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n'
             b'Connection: close\r\nContent-Type: application/json\r\n'
-            b'Authorization: Bearer ' + SECRET.encode() + b'\r\n'
+            b'Authorization: Bearer ' + secret.encode() + b'\r\n'
             b'X-Request-Id: ' + name.encode() + b'\r\n'
             b'Content-Length: %d\r\n\r\n' % len(body)) + body
 
