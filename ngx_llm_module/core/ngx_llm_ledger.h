@@ -30,7 +30,8 @@
 #define NGX_LLM_LEDGER_ROWS       4     /* sums that it may enter */
 #define NGX_LLM_LEDGER_SUMS       12    /* values of a sum */
 #define NGX_LLM_LEDGER_LINE       4096  /* longest line of the usage log */
-#define NGX_LLM_LEDGER_OWNERS     256   /* processes of all generations */
+#define NGX_LLM_LEDGER_OWNERS     256   /* processes of all generations, */
+#define NGX_LLM_LEDGER_WORKERS    248   /* of these workers; others: helpers */
 #define NGX_LLM_LEDGER_TEXT       200   /* of what a sum is about */
 #define NGX_LLM_LEDGER_DEFINITION 1000  /* of what is defined at run time */
 #define NGX_LLM_LEDGER_VALUE      48    /* of a per= value, cut, for display */
@@ -203,6 +204,16 @@ void ngx_llm_ledger_name(ngx_llm_name_t *name, ngx_llm_name_t *key,
 ngx_int_t ngx_llm_ledger_join(ngx_llm_ledger_t *l, int64_t pid, int64_t start);
 
 /*
+ * The same for a process that clears up after others, in slots that workers
+ * never have; takes the one of a helper that died, too.
+ */
+typedef ngx_uint_t (*ngx_llm_ledger_alive_pt)(void *data, int64_t pid,
+    int64_t start);
+
+ngx_int_t ngx_llm_ledger_join_helper(ngx_llm_ledger_t *l, int64_t pid,
+    int64_t start, ngx_llm_ledger_alive_pt alive, void *data);
+
+/*
  * All limits of a request at once: all pass and are held, or none is touched.
  * NGX_OK: *res is the reservation.  NGX_BUSY: items[*which] refused, its out
  * members say why and for how long.  NGX_DECLINED: no room for a reservation.
@@ -260,10 +271,9 @@ void ngx_llm_ledger_apply(ngx_llm_ledger_t *l, ngx_uint_t res, int64_t now,
  * What dead processes left: releases what they held, finishes what they were
  * settling.  alive(): is it?; write(): makes sure that the line is in the log
  * (it looks for seq in its tail first); both without the lock.  Takes as many
- * as it finds; returns how many.  Not for the event loop.
+ * as it finds; returns how many.  The caller has joined: of several, one clears
+ * up after a process.  Not for the event loop.
  */
-typedef ngx_uint_t (*ngx_llm_ledger_alive_pt)(void *data, int64_t pid,
-    int64_t start);
 typedef void (*ngx_llm_ledger_write_pt)(void *data, ngx_llm_seq_t *seq,
     ngx_str_t *line);
 

@@ -10,6 +10,8 @@
 #include "ngx_llm_ledger_shm.h"
 
 
+static ngx_int_t ngx_llm_ledger_take(ngx_llm_ledger_t *l, ngx_uint_t i,
+    int64_t was, int64_t was_start, int64_t pid, int64_t start);
 static ngx_uint_t ngx_llm_ledger_clear(ngx_llm_ledger_t *l, ngx_uint_t dead,
     ngx_llm_ledger_write_pt write, void *data, int64_t now, int64_t date);
 static ngx_int_t ngx_llm_ledger_claim(ngx_llm_ledger_t *l, ngx_uint_t i,
@@ -19,34 +21,79 @@ static ngx_int_t ngx_llm_ledger_claim(ngx_llm_ledger_t *l, ngx_uint_t i,
 ngx_int_t
 ngx_llm_ledger_join(ngx_llm_ledger_t *l, int64_t pid, int64_t start)
 {
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_LLM_LEDGER_WORKERS; i++) {
+
+        if (l->shm->owner[i].pid == 0
+            && ngx_llm_ledger_take(l, i, 0, 0, pid, start) == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+
+    l->owner = NGX_LLM_LEDGER_NONE;
+
+    return NGX_DECLINED;
+}
+
+
+/* a helper holds nothing, so one that died leaves nothing but its place */
+
+ngx_int_t
+ngx_llm_ledger_join_helper(ngx_llm_ledger_t *l, int64_t pid, int64_t start,
+    ngx_llm_ledger_alive_pt alive, void *data)
+{
+    int64_t           was, was_start;
     ngx_uint_t        i;
     ngx_llm_owner_t  *owner;
 
-    ngx_llm_ledger_begin(l);
-
-    for (i = 0; i < NGX_LLM_LEDGER_OWNERS; i++) {
+    for (i = NGX_LLM_LEDGER_WORKERS; i < NGX_LLM_LEDGER_OWNERS; i++) {
         owner = &l->shm->owner[i];
 
-        if (owner->pid == 0) {
-            ngx_llm_ledger_put(l, &owner->pid, pid);
-            ngx_llm_ledger_put(l, &owner->start, start);
-            ngx_llm_ledger_put(l, &owner->reaper, 0);
-            ngx_llm_ledger_put(l, &owner->settling, 0);
+        was = owner->pid;
+        was_start = owner->start;
 
-            break;
+        if ((was == 0 || !alive(data, was, was_start))
+            && ngx_llm_ledger_take(l, i, was, was_start, pid, start) == NGX_OK)
+        {
+            return NGX_OK;
         }
+    }
+
+    l->owner = NGX_LLM_LEDGER_NONE;
+
+    return NGX_DECLINED;
+}
+
+
+/* a slot that still is as it was seen without the lock */
+
+static ngx_int_t
+ngx_llm_ledger_take(ngx_llm_ledger_t *l, ngx_uint_t i, int64_t was,
+    int64_t was_start, int64_t pid, int64_t start)
+{
+    ngx_int_t         rc;
+    ngx_llm_owner_t  *owner;
+
+    owner = &l->shm->owner[i];
+    rc = NGX_DECLINED;
+
+    ngx_llm_ledger_begin(l);
+
+    if (owner->pid == was && (was == 0 || owner->start == was_start)) {
+        ngx_llm_ledger_put(l, &owner->pid, pid);
+        ngx_llm_ledger_put(l, &owner->start, start);
+        ngx_llm_ledger_put(l, &owner->reaper, 0);
+        ngx_llm_ledger_put(l, &owner->settling, 0);
+
+        l->owner = i;
+        rc = NGX_OK;
     }
 
     ngx_llm_ledger_end(l);
 
-    if (i == NGX_LLM_LEDGER_OWNERS) {
-        l->owner = NGX_LLM_LEDGER_NONE;
-        return NGX_DECLINED;
-    }
-
-    l->owner = i;
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -77,6 +124,12 @@ ngx_llm_ledger_reap(ngx_llm_ledger_t *l, ngx_llm_ledger_alive_pt alive,
     ngx_llm_owner_t  *owner;
 
     n = 0;
+
+    /* a claim has the number of its owner */
+
+    if (l->owner == NGX_LLM_LEDGER_NONE) {
+        return 0;
+    }
 
     /* what is read below without the lock must not be half a change */
 

@@ -411,6 +411,15 @@ ngx_http_llm_helper_reap(ngx_http_llm_helper_t *h)
 {
     ngx_uint_t  n;
 
+    if (h->ledger->owner == NGX_LLM_LEDGER_NONE
+        && ngx_llm_ledger_join_helper(h->ledger, ngx_pid,
+                                      ngx_http_llm_process_start(ngx_pid),
+                                      ngx_http_llm_helper_alive, h)
+           != NGX_OK)
+    {
+        return;
+    }
+
     n = ngx_llm_ledger_reap(h->ledger, ngx_http_llm_helper_alive,
                             ngx_http_llm_helper_write, h,
                             (int64_t) ngx_current_msec, ngx_time());

@@ -415,6 +415,103 @@ test_reaper_steps(void)
 }
 
 
+/*
+ * Two helpers, of the configuration before and of the one after, look at the
+ * same time for what a process left: one of them clears it up.
+ */
+
+static ngx_llm_ledger_t  test_second;
+
+
+static void
+test_write_twice(void *data, ngx_llm_seq_t *seq, ngx_str_t *line)
+{
+    ngx_llm_ledger_t  first;
+
+    test_reap_write(data, seq, line);
+
+    if (test_second.shm) {
+        first = ledger;
+        ledger = test_second;
+        test_second.shm = NULL;
+
+        test_reap();
+
+        ledger = first;
+    }
+}
+
+
+static void
+test_two_reapers(void)
+{
+    ngx_uint_t  step;
+
+    test_case = "two helpers";
+
+    for (step = 1; /* void */ ; step++) {
+        test_begin();
+
+        if (test_run(test_scenario, step)) {
+            break;
+        }
+
+        test_second = ledger;
+
+        test_int(ngx_llm_ledger_join_helper(&ledger, getpid(), 2, test_alive,
+                                            NULL), NGX_OK);
+        test_int(ngx_llm_ledger_join_helper(&test_second, getpid(), 3,
+                                            test_alive, NULL), NGX_OK);
+        test_ok(ledger.owner != test_second.owner);
+
+        (void) ngx_llm_ledger_reap(&ledger, test_alive, test_write_twice, NULL,
+                                   3000, TEST_DATE + 3);
+
+        test_second.shm = NULL;
+        test_whole();
+    }
+}
+
+
+/* who is not known cannot claim; places for helpers are never all taken */
+
+static void
+test_helpers(void)
+{
+    ngx_uint_t  i, n;
+
+    test_case = "helpers";
+
+    test_begin();
+
+    (void) test_run(test_scenario, 300);
+
+    for (n = 0; ngx_llm_ledger_join(&ledger, getpid(), 1) == NGX_OK; n++) {
+        /* void */
+    }
+
+    test_int(ledger.owner, NGX_LLM_LEDGER_NONE);
+    test_ok(n >= 200 && n < NGX_LLM_LEDGER_OWNERS);
+
+    test_int(ngx_llm_ledger_reap(&ledger, test_alive, test_reap_write, NULL,
+                                 3000, TEST_DATE + 3), 0);
+
+    /* killed one after the other, before any of them did its work */
+
+    for (i = 0; i < 50; i++) {
+        test_int(ngx_llm_ledger_join_helper(&ledger, TEST_REAPER, i,
+                                            test_alive, NULL), NGX_OK);
+    }
+
+    test_int(ngx_llm_ledger_join_helper(&ledger, getpid(), 1, test_alive,
+                                        NULL), NGX_OK);
+    test_reap();
+    test_int(ledger.shm->used_res, 0);
+
+    test_int(ngx_llm_ledger_join(&ledger, getpid(), 1), NGX_OK);
+}
+
+
 int
 main(void)
 {
@@ -429,6 +526,8 @@ main(void)
 
     test_steps();
     test_reaper_steps();
+    test_two_reapers();
+    test_helpers();
 
     return test_done("ledger_crash");
 }
