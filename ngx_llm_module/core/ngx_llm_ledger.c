@@ -27,6 +27,10 @@ static void ngx_llm_ledger_hold(ngx_llm_ledger_t *l, ngx_llm_res_t *res,
     ngx_llm_item_t *items, ngx_uint_t n, int64_t *counter);
 static void ngx_llm_ledger_hold_more(ngx_llm_ledger_t *l,
     ngx_llm_res_item_t *item, int64_t more);
+static ngx_llm_res_item_t *ngx_llm_ledger_holder(ngx_llm_ledger_t *l,
+    ngx_llm_res_t *res, ngx_llm_res_item_t *held, ngx_llm_item_t *item);
+static ngx_uint_t ngx_llm_ledger_same(ngx_llm_name_t *one,
+    ngx_llm_name_t *two);
 static void ngx_llm_ledger_charge(ngx_llm_ledger_t *l,
     ngx_llm_res_item_t *item, int64_t amount, int64_t now);
 static void ngx_llm_ledger_add_sums(ngx_llm_ledger_t *l, int64_t row,
@@ -387,12 +391,14 @@ ngx_llm_ledger_hold_more(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
     ngx_llm_counter_t  *c;
 
     c = ngx_llm_ledger_counter(l, item->counter);
+    more = ngx_llm_ledger_total(c->held, more) - c->held;
 
     ngx_llm_ledger_add(l, &item->held, more);
     ngx_llm_ledger_add(l, &c->held, more);
 
     if ((c->kind & 0xff) == NGX_LLM_LIMIT_RATE) {
-        ngx_llm_ledger_add(l, &c->settled, more);
+        ngx_llm_ledger_put(l, &c->settled,
+                           ngx_llm_ledger_total(c->settled, more));
     }
 }
 
@@ -414,7 +420,17 @@ ngx_llm_ledger_raise(ngx_llm_ledger_t *l, ngx_uint_t resi, ngx_uint_t i,
 
     rc = NGX_OK;
 
-    if (held->counter == -1 || item->amount <= held->held) {
+    if (held->counter == -1) {
+
+        /* it may hold enough by now, but for this limit that may be too much */
+
+        held = ngx_llm_ledger_holder(l, res, held, item);
+
+        if (held == NULL) {
+            goto done;
+        }
+
+    } else if (item->amount <= held->held) {
         goto done;
     }
 
@@ -454,6 +470,41 @@ done:
     ngx_llm_ledger_end(l);
 
     return rc;
+}
+
+
+/* of limits that differ only in their number another one holds for all */
+
+static ngx_llm_res_item_t *
+ngx_llm_ledger_holder(ngx_llm_ledger_t *l, ngx_llm_res_t *res,
+    ngx_llm_res_item_t *held, ngx_llm_item_t *item)
+{
+    ngx_llm_counter_t   *c;
+    ngx_llm_res_item_t  *first;
+
+    for (first = res->item; first < held; first++) {
+
+        if (first->counter == -1) {
+            continue;
+        }
+
+        c = ngx_llm_ledger_counter(l, first->counter);
+
+        if (ngx_llm_ledger_same(&c->name, &item->name)
+            || ngx_llm_ledger_same(&c->name, &item->of))
+        {
+            return first;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_llm_ledger_same(ngx_llm_name_t *one, ngx_llm_name_t *two)
+{
+    return one->id[0] == two->id[0] && one->id[1] == two->id[1];
 }
 
 
@@ -607,7 +658,9 @@ ngx_llm_ledger_charge(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
         ngx_llm_ledger_leak(l, c, now);
         ngx_llm_ledger_add(l, &c->held, -item->held);
         ngx_llm_ledger_put(l, &c->settled,
-                           ngx_max(c->settled + amount - item->held, 0));
+                           ngx_max(ngx_llm_ledger_total(c->settled
+                                                        - item->held, amount),
+                                   0));
         return;
 
     case NGX_LLM_LIMIT_CONCURRENCY:
@@ -622,12 +675,23 @@ ngx_llm_ledger_charge(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
 
     if (c->period == item->period) {
         ngx_llm_ledger_add(l, &c->held, -item->held);
-        ngx_llm_ledger_add(l, &c->settled, amount);
+        ngx_llm_ledger_put(l, &c->settled,
+                           ngx_llm_ledger_total(c->settled, amount));
 
     } else if (c->past_period == item->period) {
         ngx_llm_ledger_add(l, &c->past_held, -item->held);
-        ngx_llm_ledger_add(l, &c->past_settled, amount);
+        ngx_llm_ledger_put(l, &c->past_settled,
+                           ngx_llm_ledger_total(c->past_settled, amount));
     }
+}
+
+
+int64_t
+ngx_llm_ledger_total(int64_t a, int64_t b)
+{
+    b = ngx_min(ngx_max(b, -NGX_LLM_LEDGER_MOST), NGX_LLM_LEDGER_MOST);
+
+    return ngx_min(ngx_max(a + b, -NGX_LLM_LEDGER_MOST), NGX_LLM_LEDGER_MOST);
 }
 
 
@@ -641,7 +705,8 @@ ngx_llm_ledger_add_sums(ngx_llm_ledger_t *l, int64_t row, int64_t *sums)
 
     for (i = 0; i < NGX_LLM_LEDGER_SUMS; i++) {
         if (sums[i]) {
-            ngx_llm_ledger_add(l, &s->sum[i], sums[i]);
+            ngx_llm_ledger_put(l, &s->sum[i],
+                               ngx_llm_ledger_total(s->sum[i], sums[i]));
         }
     }
 }
@@ -720,7 +785,8 @@ ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
             amount = leak >= amount ? 0 : amount - (int64_t) leak;
         }
 
-        ngx_llm_ledger_add(l, &c->settled, amount);
+        ngx_llm_ledger_put(l, &c->settled,
+                           ngx_llm_ledger_total(c->settled, amount));
         return;
 
     case NGX_LLM_LIMIT_CONCURRENCY:
@@ -731,9 +797,11 @@ ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
     }
 
     if (c->period == admitted) {
-        ngx_llm_ledger_add(l, &c->settled, amount);
+        ngx_llm_ledger_put(l, &c->settled,
+                           ngx_llm_ledger_total(c->settled, amount));
 
     } else if (c->past_period == admitted) {
-        ngx_llm_ledger_add(l, &c->past_settled, amount);
+        ngx_llm_ledger_put(l, &c->past_settled,
+                           ngx_llm_ledger_total(c->past_settled, amount));
     }
 }

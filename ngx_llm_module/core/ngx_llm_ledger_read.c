@@ -115,12 +115,12 @@ ngx_llm_ledger_adjust(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
     switch (item->kind) {
 
     case NGX_LLM_LIMIT_RATE:
-        settled += keep ? c->settled : c->held;
+        settled = ngx_llm_ledger_total(keep ? c->settled : c->held, settled);
         ngx_llm_ledger_put(l, &c->settled, ngx_max(settled, 0));
         break;
 
     case NGX_LLM_LIMIT_QUOTA:
-        settled += keep ? c->settled : 0;
+        settled = ngx_llm_ledger_total(keep ? c->settled : 0, settled);
         ngx_llm_ledger_put(l, &c->settled, settled);
         break;
 

@@ -28,6 +28,9 @@
 /* writers of other ledgers whose lines were read */
 #define NGX_LLM_LEDGER_WRITERS    512
 
+/* no amount is larger, and no limit */
+#define NGX_LLM_LEDGER_MOST       (1LL << 60)
+
 /* of a table's index: never used; used once, looked past */
 #define NGX_LLM_LEDGER_FREE       0
 #define NGX_LLM_LEDGER_GONE       1
@@ -229,6 +232,9 @@ void ngx_llm_ledger_leak(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
 
 
 /* ngx_llm_ledger.c */
+
+/* a + b, kept where sums of a few cannot leave 64 bits */
+int64_t ngx_llm_ledger_total(int64_t a, int64_t b);
 
 /*
  * Counts a recorded request, behind the lock.  skip(), if any, says which

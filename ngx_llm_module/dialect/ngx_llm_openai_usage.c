@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_openai.h"
+#include "ngx_llm_events.h"
 
 
 /* counts by the name that they have; what stands in details comes last */
@@ -323,5 +324,9 @@ ngx_llm_openai_number(ngx_llm_json_t *node)
 {
     int64_t  n;
 
-    return (ngx_llm_json_int(node, &n) == NGX_OK && n >= 0) ? n : -1;
+    if (ngx_llm_json_int(node, &n) != NGX_OK || n < 0) {
+        return -1;
+    }
+
+    return ngx_min(n, NGX_LLM_MAX_COUNT);
 }

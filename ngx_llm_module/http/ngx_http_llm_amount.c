@@ -23,6 +23,9 @@
 /* no request has more tokens */
 #define NGX_HTTP_LLM_AMOUNT_MAX     1000000000
 
+/* or costs more: a hundred thousand dollars */
+#define NGX_HTTP_LLM_AMOUNT_COST    100000000000000LL
+
 
 struct ngx_http_llm_typical_s {
     uint64_t                      name;
@@ -243,7 +246,7 @@ ngx_http_llm_amount_cost(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         }
     }
 
-    return ngx_min(max, NGX_LLM_LIMIT_MAX);
+    return ngx_min(max, NGX_HTTP_LLM_AMOUNT_COST);
 }
 
 

@@ -404,6 +404,139 @@ test_attempts(void)
 }
 
 
+/* a soft limit beside a hard one, which both have one counter: either order */
+
+static void
+test_raise_shared(void)
+{
+    ngx_uint_t      res, other, which, hard;
+    ngx_llm_item_t  items[2], more;
+
+    test_case = "raise a shared one";
+
+    for (hard = 0; hard < 2; hard++) {
+        test_ledger();
+
+        items[0] = test_item("q", NGX_LLM_LIMIT_QUOTA, hard ? 40 : 100, 10);
+        items[1] = test_item("q", NGX_LLM_LIMIT_QUOTA, hard ? 100 : 40, 10);
+        items[!hard].soft = 1;
+
+        test_int(reserve_n(items, 2, 0, &res, &which), NGX_OK);
+        test_int(reserve_n(items, 2, 0, &other, &which), NGX_OK);
+        test_int(test_counter("q")->held, 20);
+
+        /* 100 is soft, 40 is hard; or the other way round */
+
+        items[hard].limit = 40;
+        items[!hard].limit = 30;
+
+        more = items[0];
+        more.amount = 35;
+        which = ngx_llm_ledger_raise(&ledger, res, 0, &more, 0, TEST_DATE);
+
+        if (hard == 0) {
+            test_int(which, (ngx_uint_t) NGX_BUSY);
+            continue;
+        }
+
+        test_int(which, NGX_OK);
+
+        more = items[1];
+        more.amount = 35;
+        test_int(ngx_llm_ledger_raise(&ledger, res, 1, &more, 0, TEST_DATE),
+                 NGX_BUSY);
+
+        more.amount = 30;
+        test_int(ngx_llm_ledger_raise(&ledger, res, 1, &more, 0, TEST_DATE),
+                 NGX_OK);
+
+        ngx_llm_ledger_release(&ledger, res, 0);
+        ngx_llm_ledger_release(&ledger, other, 0);
+        test_int(test_counter("q")->held, 0);
+        test_int(test_counter("q")->users, 0);
+    }
+}
+
+
+/* nonsense of providers and clients stays nonsense: it never becomes credit */
+
+static void
+test_huge(void)
+{
+    int             i;
+    int64_t         sums[NGX_LLM_LEDGER_SUMS];
+    ngx_str_t       line;
+    ngx_uint_t      res, which;
+    ngx_llm_row_t   row;
+    ngx_llm_item_t  item;
+
+    test_case = "huge";
+    test_ledger();
+
+    line = test_string("");
+    row = test_row("all", 0);
+
+    for (i = 0; i < NGX_LLM_LEDGER_SUMS; i++) {
+        sums[i] = INT64_MAX;
+    }
+
+    for (i = 0; i < 20; i++) {
+        item = test_item("soft", NGX_LLM_LIMIT_QUOTA, 1000, INT64_MAX / 2);
+        item.soft = 1;
+
+        test_int(reserve(&item, 0, &res), NGX_OK);
+        test_ok(test_counter("soft")->held > 0);
+
+        item.amount = INT64_MAX;
+        ngx_llm_ledger_settle(&ledger, res, &item.amount, 1, &row, 1, sums,
+                              NULL, &line, TEST_DATE);
+        ngx_llm_ledger_apply(&ledger, res, 0, TEST_DATE);
+
+        test_ok(test_counter("soft")->settled >= 1000);
+        test_ok(test_sum("all")->sum[3] > 0);
+        test_int(test_counter("soft")->held, 0);
+    }
+
+    item = test_item("soft", NGX_LLM_LIMIT_QUOTA, 1000, 1);
+    test_int(reserve(&item, 0, &which), NGX_BUSY);
+    test_ok(item.used_up);
+
+    for (i = 0; i < 20; i++) {
+        test_int(ngx_llm_ledger_credit(&ledger, &item, INT64_MAX, 0,
+                                       TEST_DATE), NGX_OK);
+    }
+
+    test_ok(test_counter("soft")->settled < 0);
+
+    /* many at once */
+
+    item = test_item("many", NGX_LLM_LIMIT_QUOTA, 1000, INT64_MAX / 2);
+    item.soft = 1;
+
+    for (i = 0; i < 20; i++) {
+        test_int(reserve(&item, 0, &res), NGX_OK);
+        test_ok(test_counter("many")->held > 0);
+    }
+
+    for (i = 0; i < 20; i++) {
+        ngx_llm_ledger_release(&ledger, res - i, 0);
+    }
+
+    test_int(test_counter("many")->held, 0);
+
+    /* a bucket */
+
+    item = test_item("rate", NGX_LLM_LIMIT_RATE, 1000, INT64_MAX / 2);
+    item.soft = 1;
+
+    for (i = 0; i < 20; i++) {
+        test_int(reserve(&item, 0, &res), NGX_OK);
+        settle(res, INT64_MAX, 0);
+        test_ok(test_counter("rate")->settled > 0);
+    }
+}
+
+
 static void
 test_values(void)
 {
@@ -806,6 +939,8 @@ main(void)
     test_together();
     test_shared();
     test_attempts();
+    test_raise_shared();
+    test_huge();
     test_values();
     test_full();
     test_reservations();
