@@ -940,3 +940,49 @@ deployment a x; set_param max_tokens 900 force;
     is($res->{status}, 429, 'refused');
     like($res->{body}, qr/"type":"billing_error"/, 'its type');
     is($res->{headers}{'x-should-retry'}, 'false', 'no retry');
+
+
+
+=== TEST 55: a fallback that may answer longer has to fit, too
+--- model
+deployment a gpt-4o; fallback other; cooldown off;
+--- errors
+--- b
+ok from b
+--- http
+    llm_model other { deployment b o3; }
+    llm_key k { secret $TEST_NGINX_SECRET; quota tokens=100k/total; }
+--- do
+    provider('a')->play("sleep 1.5\n" . plain(10, 5));
+    my $first = connect_gateway();
+    send_request($first, chat(max_tokens => 90000),
+                 headers => { Authorization => 'Bearer sk-a' });
+    reached('a', 1);
+    # 16,384 are held for that one, 90,000 do not fit beside it
+    provider('a')->play("status 500\njson {}\n");
+    my $res = a(max_tokens => 90000);
+    is(scalar(my @all = provider('b')->seen), 0, 'the fallback is passed over');
+    isnt($res->{status}, 200, 'nobody else is left');
+    is(read_response($first)->{status}, 200, 'the first one is served');
+    $res = a(max_tokens => 90000);
+    is($res->{status}, 200, 'there is room now');
+    is($res->{headers}{'x-llm-model'}, 'other', 'for the fallback');
+
+
+
+=== TEST 56: a provider that reports nonsense gives no credit
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; quota tokens=1000/day; }
+    llm_key l { secret $TEST_NGINX_SECRET_B; quota tokens=1000/day; }
+--- do
+    my $usage = sub { plain(10, 5) =~ s/"completion_tokens":5/"completion_tokens":$_[0]/r };
+    provider('a')->play($usage->('9223372036854775807'));
+    is(a(max_tokens => 5)->{status}, 200, 'served');
+    my $res = a(max_tokens => 5);
+    is($res->{status}, 429, 'used up');
+    like($res->{body}, qr/"code":"insufficient_quota"/, 'for good');
+    provider('a')->play($usage->('-500'));
+    $res = b(max_tokens => 5) for 1 .. 3;
+    is($res->{status}, 200, 'served');
+    my ($left) = left($res, 'tokens') =~ m{/(\d+)};
+    cmp_ok($left, '<=', 970, 'thirty of prompts are charged');

@@ -14,6 +14,8 @@
 #define NGX_HTTP_LLM_BYTES_A_TOKEN  4
 
 
+static ngx_int_t ngx_http_llm_account_unavailable(ngx_http_request_t *r,
+    ngx_llm_error_t *err);
 static ngx_uint_t ngx_http_llm_account_wanted(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_uint_t log);
 static ngx_int_t ngx_http_llm_account_record(ngx_http_request_t *r,
@@ -34,6 +36,8 @@ static ngx_int_t ngx_http_llm_account_add(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_account_hold(ngx_http_request_t *r,
     ngx_http_llm_account_t *acc, ngx_http_llm_deployment_t *dep,
     ngx_uint_t first, ngx_uint_t *which);
+static ngx_uint_t ngx_http_llm_account_estimated(ngx_http_llm_account_t *acc,
+    ngx_uint_t first, ngx_uint_t last, ngx_uint_t *cost);
 static ngx_int_t ngx_http_llm_account_raise(ngx_http_request_t *r,
     ngx_http_llm_account_t *acc, ngx_http_llm_deployment_t *dep);
 static void ngx_http_llm_account_pass(ngx_http_llm_account_t *acc,
@@ -68,9 +72,7 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     if (log && ngx_http_llm_usage_log_refuses(lmcf)) {
-        return ngx_llm_error(r->pool, err, NGX_HTTP_SERVICE_UNAVAILABLE,
-                             "server_error", "usage_log_unavailable", NULL,
-                             "usage cannot be recorded now");
+        return ngx_http_llm_account_unavailable(r, err);
     }
 
     /*
@@ -100,10 +102,17 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     acc->ctx = ctx;
     acc->log = log;
-    acc->ledger = ngx_http_llm_zone_ledger(lmcf);
+    acc->ledger = ngx_http_llm_ledger_joined(lmcf);
 
-    if (acc->ledger && acc->ledger->owner == NGX_LLM_LEDGER_NONE) {
-        acc->ledger = NULL;
+    if (log && acc->ledger == NULL) {
+
+        /* a line would have no name */
+
+        if (ngx_http_llm_usage_log_lost(lmcf) != NGX_OK) {
+            return ngx_http_llm_account_unavailable(r, err);
+        }
+
+        acc->log = 0;
     }
 
     ctx->account = acc;
@@ -111,6 +120,15 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_queue_insert_tail(&lmcf->accounts, &acc->queue);
 
     return ngx_http_llm_account_record(r, acc);
+}
+
+
+static ngx_int_t
+ngx_http_llm_account_unavailable(ngx_http_request_t *r, ngx_llm_error_t *err)
+{
+    return ngx_llm_error(r->pool, err, NGX_HTTP_SERVICE_UNAVAILABLE,
+                         "server_error", "usage_log_unavailable", NULL,
+                         "usage cannot be recorded now");
 }
 
 
@@ -516,14 +534,7 @@ ngx_http_llm_account_hold(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
     ngx_uint_t       i, cost, wanted;
     ngx_llm_item_t  *item;
 
-    cost = 0;
-    wanted = 0;
-
-    for (i = first; i < acc->nitems; i++) {
-        wanted |= (acc->items[i].unit != NGX_LLM_UNIT_REQUESTS
-                   && acc->items[i].unit != NGX_LLM_UNIT_SLOTS);
-        cost |= (acc->items[i].unit == NGX_LLM_UNIT_COST);
-    }
+    wanted = ngx_http_llm_account_estimated(acc, first, acc->nitems, &cost);
 
     if (wanted) {
         ngx_http_llm_amounts(r, acc->ctx, dep, cost, &acc->amounts);
@@ -564,6 +575,27 @@ ngx_http_llm_account_hold(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
     ngx_http_llm_refuse_log(acc->ctx, first);
 
     return rc;
+}
+
+
+/* does what the items hold depend on prompt and answer?  cost: on prices? */
+
+static ngx_uint_t
+ngx_http_llm_account_estimated(ngx_http_llm_account_t *acc, ngx_uint_t first,
+    ngx_uint_t last, ngx_uint_t *cost)
+{
+    ngx_uint_t  i, wanted;
+
+    *cost = 0;
+    wanted = 0;
+
+    for (i = first; i < last; i++) {
+        wanted |= (acc->items[i].unit != NGX_LLM_UNIT_REQUESTS
+                   && acc->items[i].unit != NGX_LLM_UNIT_SLOTS);
+        *cost |= (acc->items[i].unit == NGX_LLM_UNIT_COST);
+    }
+
+    return wanted;
 }
 
 
@@ -634,8 +666,8 @@ passed:
 
 
 /*
- * Of another model the same request may cost more.  NGX_OK; NGX_DECLINED: some
- * limit does not have it.
+ * Of another model the same request may take more: it is dearer, or gives
+ * longer answers.  NGX_OK; NGX_DECLINED: some limit does not have it.
  */
 
 static ngx_int_t
@@ -643,7 +675,7 @@ ngx_http_llm_account_raise(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
     ngx_http_llm_deployment_t *dep)
 {
     int64_t                  amount;
-    ngx_uint_t               i, cost;
+    ngx_uint_t               i, cost, wanted;
     ngx_llm_item_t           item;
     ngx_http_llm_amounts_t   amounts;
 
@@ -651,24 +683,15 @@ ngx_http_llm_account_raise(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
         return NGX_OK;
     }
 
-    cost = 0;
+    wanted = ngx_http_llm_account_estimated(acc, 0, acc->nfirst, &cost);
 
-    for (i = 0; i < acc->nfirst; i++) {
-        cost |= (acc->items[i].unit == NGX_LLM_UNIT_COST);
-    }
-
-    if (!cost) {
+    if (!wanted) {
         return NGX_OK;
     }
 
-    ngx_http_llm_amounts(r, acc->ctx, dep, 1, &amounts);
+    ngx_http_llm_amounts(r, acc->ctx, dep, cost, &amounts);
 
     for (i = 0; i < acc->nfirst; i++) {
-
-        if (acc->items[i].unit != NGX_LLM_UNIT_COST) {
-            continue;
-        }
-
         amount = ngx_http_llm_amount(&amounts, &acc->limit[i]->limit);
 
         if (amount <= acc->items[i].amount) {

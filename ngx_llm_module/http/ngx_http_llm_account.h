@@ -88,6 +88,12 @@ void ngx_http_llm_account_rows(ngx_http_llm_main_conf_t *lmcf,
 /* the ledger of this process; NULL: there is none */
 ngx_llm_ledger_t *ngx_http_llm_zone_ledger(ngx_http_llm_main_conf_t *lmcf);
 
+/*
+ * The same if the process has a slot in it; looks for one if it had none, since
+ * processes of before may be gone.
+ */
+ngx_llm_ledger_t *ngx_http_llm_ledger_joined(ngx_http_llm_main_conf_t *lmcf);
+
 /* in a new zone, if there is room; in any zone, when it is at hand */
 ngx_int_t ngx_http_llm_ledger_create(ngx_shm_zone_t *shm_zone,
     ngx_http_llm_zone_t *zone);

@@ -118,23 +118,18 @@ ngx_http_llm_ledger_unlock(void *data)
 ngx_int_t
 ngx_http_llm_ledger_init_process(ngx_cycle_t *cycle)
 {
-    int64_t            start;
-    ngx_llm_ledger_t  *ledger;
+    ngx_http_llm_main_conf_t  *lmcf;
 
-    ledger = ngx_http_llm_zone_ledger(
-                ngx_http_cycle_get_module_main_conf(cycle,
-                                                    ngx_http_llm_module));
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
 
-    if (ledger == NULL
+    if (ngx_http_llm_zone_ledger(lmcf) == NULL
         || (ngx_process != NGX_PROCESS_WORKER
             && ngx_process != NGX_PROCESS_SINGLE))
     {
         return NGX_OK;
     }
 
-    start = ngx_http_llm_process_start(ngx_pid);
-
-    if (ngx_llm_ledger_join(ledger, ngx_pid, start) != NGX_OK) {
+    if (ngx_http_llm_ledger_joined(lmcf) == NULL) {
 
         /* requests that meet limits are refused then */
 
@@ -143,6 +138,25 @@ ngx_http_llm_ledger_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+ngx_llm_ledger_t *
+ngx_http_llm_ledger_joined(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_llm_ledger_t  *ledger;
+
+    ledger = ngx_http_llm_zone_ledger(lmcf);
+
+    if (ledger && ledger->owner == NGX_LLM_LEDGER_NONE
+        && ngx_llm_ledger_join(ledger, ngx_pid,
+                               ngx_http_llm_process_start(ngx_pid))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return ledger;
 }
 
 

@@ -36,6 +36,8 @@ static void ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, u_char *p, size_t len);
 static void ngx_http_llm_usage_log_failed(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, ssize_t n, ngx_err_t err);
+static ngx_uint_t ngx_http_llm_usage_log_complains(
+    ngx_http_llm_log_shared_t *sh);
 
 
 char *
@@ -422,8 +424,6 @@ static void
 ngx_http_llm_usage_log_failed(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, ssize_t n, ngx_err_t err)
 {
-    ngx_atomic_uint_t  now, last;
-
     if (n > 0) {
         sh->newline = 1;
     }
@@ -432,12 +432,7 @@ ngx_http_llm_usage_log_failed(ngx_http_llm_usage_log_t *log,
 
     (void) ngx_atomic_fetch_add(&sh->errors, 1);
 
-    now = (ngx_atomic_uint_t) ngx_time();
-    last = sh->logged;
-
-    if (now - last < NGX_HTTP_LLM_LOG_COMPLAIN
-        || !ngx_atomic_cmp_set(&sh->logged, last, now))
-    {
+    if (!ngx_http_llm_usage_log_complains(sh)) {
         return;
     }
 
@@ -452,6 +447,45 @@ ngx_http_llm_usage_log_failed(ngx_http_llm_usage_log_t *log,
     ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                   "usage log \"%V\": a line was written in part only, "
                   "%uA lines were not written", &log->file->name, sh->errors);
+}
+
+
+/* once a minute, for all processes */
+
+static ngx_uint_t
+ngx_http_llm_usage_log_complains(ngx_http_llm_log_shared_t *sh)
+{
+    ngx_atomic_uint_t  now, last;
+
+    now = (ngx_atomic_uint_t) ngx_time();
+    last = sh->logged;
+
+    return now - last >= NGX_HTTP_LLM_LOG_COMPLAIN
+           && ngx_atomic_cmp_set(&sh->logged, last, now);
+}
+
+
+ngx_int_t
+ngx_http_llm_usage_log_lost(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_http_llm_log_shared_t  *sh;
+
+    sh = ngx_http_llm_usage_log_shared();
+
+    if (sh == NULL || lmcf->usage_log->refuse) {
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_atomic_fetch_add(&sh->errors, 1);
+
+    if (ngx_http_llm_usage_log_complains(sh)) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "usage log \"%V\": too many processes use the llm zone, "
+                      "%uA lines were not written",
+                      &lmcf->usage_log->file->name, sh->errors);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -91,6 +91,12 @@ void ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf,
  */
 ngx_uint_t ngx_http_llm_usage_log_refuses(ngx_http_llm_main_conf_t *lmcf);
 
+/*
+ * A line that cannot even be written: counted, logged as one that failed.
+ * NGX_DECLINED: its request must be refused (on_error=refuse).
+ */
+ngx_int_t ngx_http_llm_usage_log_lost(ngx_http_llm_main_conf_t *lmcf);
+
 /* does a process that lives still write to that file? */
 ngx_uint_t ngx_http_llm_usage_log_used(ngx_http_llm_log_shared_t *sh,
     ngx_uint_t inode);
