@@ -26,9 +26,9 @@ CONF = '''
 daemon {daemon};
 pid {dir}/logs/{name}.pid;
 error_log {dir}/logs/{name}.log info;
-worker_processes 2;
+worker_processes {workers};
 {main}
-events {{ worker_connections 1024; }}
+events {{ worker_connections {connections}; }}
 
 http {{
     access_log off;
@@ -61,7 +61,7 @@ http {{
 
 {more}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port} {listen};
         location / {{ llm_gateway; }}
     }}
 }}
@@ -192,6 +192,7 @@ class Gateway:
                  'snapshot': self.snapshot, 'delay': self.delay,
                  'port': self.port, 'mock': self.mock,
                  'daemon': 'on' if self.daemon else 'off',
+                 'workers': 2, 'connections': 1024, 'listen': '',
                  'more': self.more(self) if self.more else '',
                  'digest': digest_of(SECRET)}
         value.update(other)

@@ -415,3 +415,130 @@ def exact_killed(rounds):
             finish(g, mix)
         finally:
             g.remove()
+
+
+# --- end users, and processes, without number -------------------------------
+
+
+def users_configuration(g):
+    return ('    llm_key many { secret sha256:%s; quota requests=5/day per=user'
+            ' per_max=%d; }\n' % (digest_of('sk-many'), 1000000))
+
+
+def ask_as_users(g, first, n, refused):
+    """One connection, a user each request; NOT charged more than once each,
+    unless they share a counter."""
+    with socket.create_connection(('127.0.0.1', g.port), 5) as s:
+        s.settimeout(10)
+        f = s.makefile('rb')
+
+        for i in range(first, first + n):
+            s.sendall(request_of('u-%d' % i, 'm', False, secret='sk-many',
+                                 user='user-%d' % i, max_tokens=5)
+                      .replace(b'Connection: close\r\n', b''))
+
+            status = int(f.readline().split()[1])
+            length = 0
+
+            while True:
+                line = f.readline()
+
+                if line == b'\r\n':
+                    break
+
+                name, _, value = line.partition(b':')
+
+                if name.lower() == b'content-length':
+                    length = int(value)
+
+            f.read(length)
+
+            if status != 200:
+                refused.append((i, status))
+
+
+def private_memory(pid):
+    with open('/proc/%d/status' % pid) as f:
+        return int(re.search(r'RssAnon:\s+(\d+)', f.read()).group(1))
+
+
+def users(rounds):
+    """end users without number: memory of workers stays as it is"""
+    g = Gateway(more=users_configuration, delay='0')
+    n = 250 if rounds <= 5 else 20000
+
+    try:
+        g.start()
+
+        refused = []
+        memory = []
+
+        for turn in range(4):
+            threads = [threading.Thread(target=ask_as_users,
+                                        args=(g, (turn * 4 + i) * n, n,
+                                              refused))
+                       for i in range(4)]
+
+            for t in threads:
+                t.start()
+
+            for t in threads:
+                t.join()
+
+            memory.append(sum(private_memory(pid) for pid in g.workers()))
+
+        check(not refused, 'refused: %r' % refused[:5])
+        check(memory[3] - memory[0] < 1024,
+              'memory grows: %r kilobytes' % memory)
+
+        lines, torn = read_log(g.log)
+
+        check(len(set(x.get('user') for x in lines)) == 16 * n,
+              'users are missing in the log')
+    finally:
+        g.remove()
+
+
+def processes(rounds):
+    """more workers than slots: refused and said, and mended by a reload"""
+    g = Gateway(main='worker_rlimit_nofile 4096;')
+
+    try:
+        master = g.start(workers=252, connections=24, listen='reuseport')
+        wait_for(lambda: len(g.workers()) == 252, 60, 'workers are missing')
+        wait_for(lambda: g.said_count('too many processes use'), 20,
+                 'it is not said')
+
+        statuses = {}
+
+        for n in range(3000):
+            with socket.create_connection(('127.0.0.1', g.port), 5) as s:
+                s.settimeout(10)
+                s.sendall(request_of('p-%d' % n, 'm', False))
+                status = s.recv(65536).split(b' ', 2)[1]
+                statuses[status] = statuses.get(status, 0) + 1
+
+            if statuses.get(b'503') and statuses.get(b'200', 0) > 20:
+                break
+
+        check(set(statuses) == {b'200', b'503'}, 'answers: %r' % statuses)
+
+        g.configure('nginx', workers=2)
+        os.kill(master.pid, signal.SIGHUP)
+        wait_for(lambda: len(g.workers()) == 2, 60, 'workers stay')
+
+        for n in range(50):
+            client = request_of('q-%d' % n, 'm', False)
+
+            with socket.create_connection(('127.0.0.1', g.port), 5) as s:
+                s.settimeout(10)
+                s.sendall(client)
+                status = s.recv(65536).split(b' ', 2)[1]
+
+            # slots of those that are gone come back within a second
+
+            if status != b'200':
+                check(n < 40, 'still refused')
+                time.sleep(0.1)
+    finally:
+        g.remove()

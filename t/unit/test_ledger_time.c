@@ -18,6 +18,8 @@
 #define TEST_QUARTERS (420 * 96)
 #define TEST_FLIGHT   8
 #define TEST_KINDS    4
+#define TEST_BURST    7
+#define TEST_RATE     3                 /* a second */
 
 
 typedef struct {
@@ -228,7 +230,6 @@ test_bucket(void)
     ngx_str_t        line;
     ngx_uint_t       i, j, n, res, which;
     ngx_llm_item_t   item;
-    const int64_t    burst = 7, rate = 3, amount = 1;
 
     test_case = "bucket";
     test_ledger();
@@ -241,8 +242,8 @@ test_bucket(void)
     for (i = 0; i < 20000; i++) {
         now += test_random(10) ? test_random(300) : test_random(8000);
 
-        item = test_item("rate", NGX_LLM_LIMIT_RATE, burst, amount);
-        item.rate = rate;
+        item = test_item("rate", NGX_LLM_LIMIT_RATE, TEST_BURST, 1);
+        item.rate = TEST_RATE;
         item.rate_time = 1000;
 
         if (ngx_llm_ledger_reserve(&ledger, &item, 1, now, TEST_DATE, &res,
@@ -274,8 +275,8 @@ test_bucket(void)
 
     for (i = 0; i < n; i++) {
         for (j = i; j < n && j < i + 200; j++) {
-            test_ok((int64_t) (j - i + 1) * amount * 1000
-                    <= burst * 1000 + rate * (at[j] - at[i]));
+            test_ok((int64_t) (j - i + 1) * 1000
+                    <= TEST_BURST * 1000 + TEST_RATE * (at[j] - at[i]));
         }
     }
 
