@@ -126,6 +126,10 @@ crash: module
 	@t/crash/run --rounds $(or $(ROUNDS),3)
 
 soak: module
+	@$(MAKE) --no-print-directory -s -j2 -f t/unit/unit.mk unit \
+	    NGX_INC="$(NGX_INC)" NGX_OBJS="$(FLAVOUR)/objs"
+	@RACE_SECONDS=$(or $(RACE_SECONDS),300) USERS=1000000 LIMIT=1800 \
+	    t/util/unit "$(BUILD)" ledger
 	@t/crash/run --rounds $(or $(ROUNDS),100)
 
 ifneq ($(wildcard t/util/test-real),)
