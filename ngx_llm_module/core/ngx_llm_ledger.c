@@ -36,7 +36,7 @@ static void ngx_llm_ledger_charge(ngx_llm_ledger_t *l,
 static void ngx_llm_ledger_add_sums(ngx_llm_ledger_t *l, int64_t row,
     int64_t *sums);
 static void ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i,
-    ngx_llm_item_t *item, int64_t admitted, int64_t date);
+    ngx_llm_item_t *item, int64_t admitted);
 
 
 ngx_int_t
@@ -720,7 +720,7 @@ ngx_llm_ledger_count(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
     ngx_llm_ledger_skip_pt skip, void *data, int64_t now, int64_t date)
 {
     int64_t     counter[NGX_LLM_LEDGER_ITEMS], row[NGX_LLM_LEDGER_ROWS];
-    int64_t     admitted[NGX_LLM_LEDGER_ITEMS];
+    int64_t     admitted[NGX_LLM_LEDGER_ITEMS], then;
     ngx_uint_t  i, j;
 
     n = ngx_min(n, NGX_LLM_LEDGER_ITEMS);
@@ -728,7 +728,16 @@ ngx_llm_ledger_count(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
 
     for (i = 0; i < n; i++) {
         admitted[i] = items[i].period;
-        counter[i] = ngx_llm_ledger_counter_get(l, &items[i], counter, i, now,
+        then = now;
+
+        /* a bucket leaks from one line to the next */
+
+        if (items[i].kind == NGX_LLM_LIMIT_RATE) {
+            admitted[i] = now - ngx_max(date - admitted[i], 0) * 1000;
+            then = admitted[i];
+        }
+
+        counter[i] = ngx_llm_ledger_counter_get(l, &items[i], counter, i, then,
                                                 date);
     }
 
@@ -750,8 +759,7 @@ ngx_llm_ledger_count(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
 
         if (j == i && counter[i] != -1 && !(skip && skip(data, 0, counter[i])))
         {
-            ngx_llm_ledger_count_one(l, counter[i], &items[i], admitted[i],
-                                     date);
+            ngx_llm_ledger_count_one(l, counter[i], &items[i], admitted[i]);
         }
     }
 
@@ -763,11 +771,11 @@ ngx_llm_ledger_count(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
 }
 
 
-/* a bucket has leaked since then */
+/* a bucket that has leaked beyond that moment has leaked this amount, too */
 
 static void
 ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
-    int64_t admitted, int64_t date)
+    int64_t admitted)
 {
     int64_t             amount;
     __int128            leak;
@@ -779,8 +787,8 @@ ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
     switch (item->kind) {
 
     case NGX_LLM_LIMIT_RATE:
-        if (item->rate_time > 0 && date > admitted) {
-            leak = (__int128) (date - admitted) * 1000 * item->rate
+        if (item->rate_time > 0 && c->time > admitted) {
+            leak = (__int128) (c->time - admitted) * item->rate
                    / item->rate_time;
             amount = leak >= amount ? 0 : amount - (int64_t) leak;
         }

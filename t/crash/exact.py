@@ -353,6 +353,9 @@ def finish(g, mix):
 
     all_slots(g)
 
+    # the first one may have been begun before the last request ended
+
+    next_snapshot(g)
     snapshot = next_snapshot(g)
     lines, torn = read_log(g.log)
     sums = Sums(lines)
@@ -495,6 +498,40 @@ def users(rounds):
 
         check(len(set(x.get('user') for x in lines)) == 16 * n,
               'users are missing in the log')
+    finally:
+        g.remove()
+
+
+def bucket_configuration(g):
+    return ('    llm_key bucket { secret sha256:%s; rate requests=1/sec'
+            ' burst=50; }\n' % digest_of('sk-bucket'))
+
+
+def bucket(rounds):
+    """a bucket is as full after kill -9 of all as it was"""
+    g = Gateway(more=bucket_configuration, snapshot='60s')
+
+    def ask(n):
+        with socket.create_connection(('127.0.0.1', g.port), 5) as s:
+            s.settimeout(10)
+            s.sendall(request_of('b-%d' % n, 'm', False, secret='sk-bucket'))
+            return s.recv(65536).split(b' ', 2)[1]
+
+    try:
+        g.start()
+        begin = time.time()
+        check(all(ask(n) == b'200' for n in range(30)), 'not served')
+        g.kill()
+
+        # so that each line by itself would have leaked
+
+        time.sleep(2)
+        g.start()
+
+        got = [ask(100 + n) for n in range(60)].count(b'200')
+        most = 20 + time.time() - begin + 1
+        check(20 <= got <= most, '%d are let in, not 20 to %.1f'
+              % (got, most))
     finally:
         g.remove()
 

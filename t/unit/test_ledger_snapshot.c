@@ -199,6 +199,7 @@ static void
 test_lines(void)
 {
     ngx_llm_seq_t      one, two, three, other;
+    ngx_llm_item_t     rate;
     ngx_llm_loader_t  *loader;
 
     test_case = "lines";
@@ -260,7 +261,10 @@ test_lines(void)
 
     loader = test_load(1, 0, 8000, NGX_DECLINED);
     test_replay(loader, &one, 100, 8000);
-    test_int(test_counter("rate")->settled, 20);
+
+    rate = test_item("rate", NGX_LLM_LIMIT_RATE, 600, 0);
+    ngx_llm_ledger_look(&ledger, &rate, 8000, TEST_DATE + 8);
+    test_int(rate.settled, 20);
 }
 
 
@@ -399,6 +403,75 @@ test_broken(void)
 }
 
 
+/*
+ * A bucket that is filled by lines again has the level that it had: each line
+ * by itself would have leaked long ago.
+ */
+
+static void
+test_bucket(void)
+{
+    int64_t         now, at[200], amount[200], level;
+    ngx_str_t       line;
+    ngx_uint_t      i, res, which;
+    ngx_llm_seq_t   seq;
+    ngx_llm_item_t  item;
+
+    test_case = "bucket";
+    test_ledger();
+
+    line = test_string("");
+    now = 100000;
+
+    for (i = 0; i < 200; i++) {
+        now += 1000 * (1 + i % 3) + (i % 50 == 49 ? 40000 : 0);
+        at[i] = now;
+        amount[i] = 5 + i % 20;
+
+        item = test_item("rate", NGX_LLM_LIMIT_RATE, 3000, amount[i]);
+        item.rate = 4;
+        item.rate_time = 1000;
+
+        test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, now,
+                                        TEST_DATE + now / 1000, &res, &which),
+                 NGX_OK);
+        ngx_llm_ledger_settle(&ledger, res, &item.amount, 1, NULL, 0, NULL,
+                              NULL, &line, TEST_DATE + now / 1000);
+        ngx_llm_ledger_apply(&ledger, res, now, TEST_DATE + now / 1000);
+    }
+
+    now += 5000;
+
+    item.amount = 0;
+    ngx_llm_ledger_look(&ledger, &item, now, TEST_DATE + now / 1000);
+    level = item.settled;
+
+    test_ok(level > 500);
+
+    test_ledger();
+
+    seq.boot = 5;
+    seq.slot = 1;
+
+    for (i = 0; i < 200; i++) {
+        seq.n = i + 1;
+
+        item = test_item("rate", NGX_LLM_LIMIT_RATE, 3000, amount[i]);
+        item.rate = 4;
+        item.rate_time = 1000;
+        item.period = TEST_DATE + at[i] / 1000;
+
+        ngx_llm_ledger_replay(&ledger, &seq, &item, 1, NULL, 0, NULL, now,
+                              TEST_DATE + now / 1000);
+    }
+
+    item.amount = 0;
+    ngx_llm_ledger_look(&ledger, &item, now, TEST_DATE + now / 1000);
+
+    test_int(item.settled, level);
+}
+
+
 int
 main(void)
 {
@@ -408,6 +481,7 @@ main(void)
     test_lines();
     test_slices();
     test_broken();
+    test_bucket();
 
     free(saved);
 
