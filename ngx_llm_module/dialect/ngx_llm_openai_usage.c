@@ -7,7 +7,10 @@
 
 
 #include "ngx_llm_openai.h"
-#include "ngx_llm_events.h"
+
+
+/* larger ones are nonsense; two of them can be added */
+#define NGX_LLM_OPENAI_MAX_COUNT  (1LL << 60)
 
 
 /* counts by the name that they have; what stands in details comes last */
@@ -328,5 +331,5 @@ ngx_llm_openai_number(ngx_llm_json_t *node)
         return -1;
     }
 
-    return ngx_min(n, NGX_LLM_MAX_COUNT);
+    return ngx_min(n, NGX_LLM_OPENAI_MAX_COUNT);
 }
