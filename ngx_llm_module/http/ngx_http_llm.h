@@ -568,6 +568,14 @@ void ngx_http_llm_health_failure(ngx_http_llm_deployment_t *dep,
     ngx_uint_t fail, ngx_int_t retry_after);
 void ngx_http_llm_health_release(ngx_http_llm_deployment_t *dep);
 
+/* for those who look */
+
+#define NGX_HTTP_LLM_OUT          0
+#define NGX_HTTP_LLM_HALF_OPEN    1             /* a probe may be under way */
+#define NGX_HTTP_LLM_HEALTHY      2
+
+ngx_uint_t ngx_http_llm_health_state(ngx_http_llm_deployment_t *dep);
+
 /* addresses of a name, shared by all workers, over reloads */
 
 /* NGX_OK or NGX_DECLINED; addresses without ports */
@@ -611,6 +619,7 @@ struct ngx_http_llm_main_conf_s {
     struct ngx_http_llm_state_s  *state;        /* NULL: nothing is kept */
 
     ngx_uint_t                    ngateways;    /* locations */
+    ngx_uint_t                    nstats;       /* those that show sums */
     time_t                        created;      /* for /v1/models */
     uint64_t                      warned;       /* variables of the body that
                                                    were read too early; of this

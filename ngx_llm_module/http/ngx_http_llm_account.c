@@ -102,6 +102,7 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     acc->ctx = ctx;
     acc->log = log;
+    acc->sums = (log || lmcf->nstats);
     acc->ledger = ngx_http_llm_ledger_joined(lmcf);
 
     if (log && acc->ledger == NULL) {
@@ -141,7 +142,7 @@ ngx_http_llm_account_wanted(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
-    if (log || lmcf->attempt_limits) {
+    if (log || lmcf->nstats || lmcf->attempt_limits) {
         return 1;
     }
 
@@ -315,7 +316,7 @@ ngx_http_llm_account_admit(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     acc->nfirst = acc->nitems;
     acc->model = ctx->stage.model;
 
-    if (acc->nitems == 0 && !acc->log) {
+    if (acc->nitems == 0 && !acc->sums) {
         acc->admitted = 1;
         return NGX_OK;
     }
@@ -1066,9 +1067,9 @@ ngx_http_llm_account_finish(ngx_http_llm_account_t *acc)
 
     n = acc->held ? acc->nitems : 0;
 
-    /* who was refused holds nothing: the line needs something to go by */
+    /* who was refused holds nothing: line and sums need something to go by */
 
-    if (acc->log && !acc->held && acc->ledger
+    if (acc->sums && !acc->held && acc->ledger
         && ngx_llm_ledger_reserve(acc->ledger, NULL, 0, ngx_current_msec,
                                   ngx_time(), &acc->res, &which)
            == NGX_OK)
@@ -1082,7 +1083,7 @@ ngx_http_llm_account_finish(ngx_http_llm_account_t *acc)
 
     acc->held = 0;
 
-    if (!acc->log && rec->uncharged) {
+    if (!acc->sums && rec->uncharged) {
         ngx_llm_ledger_release(acc->ledger, acc->res, ngx_current_msec);
         return;
     }
@@ -1097,11 +1098,14 @@ ngx_http_llm_account_finish(ngx_http_llm_account_t *acc)
     seq = NULL;
     charge.nrows = 0;
 
+    if (acc->sums) {
+        ngx_http_llm_account_rows(lmcf, rec, &charge);
+    }
+
     if (acc->log) {
         ngx_llm_ledger_seq(acc->ledger, &rec->seq);
         seq = &rec->seq;
 
-        ngx_http_llm_account_rows(lmcf, rec, &charge);
         ngx_llm_usage_line_write(rec, buf, &line);
     }
 

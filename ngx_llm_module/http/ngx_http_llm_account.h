@@ -138,6 +138,7 @@ struct ngx_http_llm_account_s {
     unsigned                      held:1;
     unsigned                      admitted:1;
     unsigned                      log:1;        /* a line will be written */
+    unsigned                      sums:1;       /* somebody looks at them */
     unsigned                      cost:1;       /* money is limited */
     unsigned                      soft:1;       /* dry run */
 };

@@ -13,6 +13,9 @@
 /* a status is three digits */
 #define NGX_HTTP_LLM_STATUS_LEN  3
 
+/* what stands for the rest of a name that was cut: "~" and its checksum */
+#define NGX_HTTP_LLM_CUT_LEN     9
+
 
 static void ngx_http_llm_charge_items(ngx_http_llm_main_conf_t *lmcf,
     ngx_llm_usage_record_t *rec, ngx_http_llm_model_t *model,
@@ -28,6 +31,8 @@ static void ngx_http_llm_charge_sums(ngx_http_llm_main_conf_t *lmcf,
     ngx_http_llm_charge_t *charge);
 static void ngx_http_llm_charge_row(ngx_http_llm_charge_t *charge,
     ngx_http_llm_row_e kind, int64_t day, ngx_str_t **parts, ngx_uint_t n);
+static u_char *ngx_http_llm_charge_text(u_char *p, ngx_str_t *part,
+    size_t room);
 
 
 void
@@ -239,7 +244,7 @@ static void
 ngx_http_llm_charge_row(ngx_http_llm_charge_t *charge, ngx_http_llm_row_e kind,
     int64_t day, ngx_str_t **parts, ngx_uint_t n)
 {
-    size_t           len, room;
+    size_t           room;
     u_char          *p;
     ngx_str_t        name[7];
     ngx_uint_t       i;
@@ -268,8 +273,7 @@ ngx_http_llm_charge_row(ngx_http_llm_charge_t *charge, ngx_http_llm_row_e kind,
             *p++ = NGX_HTTP_LLM_ROW_SEPARATOR;
         }
 
-        len = ngx_llm_utf8_cut(parts[i], room);
-        p = ngx_cpymem(p, parts[i]->data, len);
+        p = ngx_http_llm_charge_text(p, parts[i], room);
     }
 
     row->text.len = p - row->text.data;
@@ -277,4 +281,27 @@ ngx_http_llm_charge_row(ngx_http_llm_charge_t *charge, ngx_http_llm_row_e kind,
     ngx_memzero(&key, sizeof(ngx_llm_name_t));
 
     ngx_llm_ledger_name(&row->name, &key, name, n + 1);
+}
+
+
+/* names that differ are to be told apart when they are cut, too */
+
+static u_char *
+ngx_http_llm_charge_text(u_char *p, ngx_str_t *part, size_t room)
+{
+    size_t  i, len;
+
+    len = (part->len <= room)
+          ? part->len : ngx_llm_utf8_cut(part, room - NGX_HTTP_LLM_CUT_LEN);
+
+    for (i = 0; i < len; i++) {
+        *p++ = (part->data[i] == NGX_HTTP_LLM_ROW_SEPARATOR) ? ' '
+                                                             : part->data[i];
+    }
+
+    if (len == part->len) {
+        return p;
+    }
+
+    return ngx_sprintf(p, "~%08xD", ngx_crc32_long(part->data, part->len));
 }

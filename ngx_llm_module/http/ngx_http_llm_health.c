@@ -192,6 +192,30 @@ ngx_http_llm_health_release(ngx_http_llm_deployment_t *dep)
 }
 
 
+ngx_uint_t
+ngx_http_llm_health_state(ngx_http_llm_deployment_t *dep)
+{
+    ngx_atomic_uint_t       until;
+    ngx_http_llm_zone_t    *zone;
+    ngx_http_llm_health_t  *slot;
+
+    slot = ngx_http_llm_health_slot(dep, &zone);
+
+    if (slot == NULL) {
+        return NGX_HTTP_LLM_HEALTHY;
+    }
+
+    until = slot->until;
+
+    if (until == 0) {
+        return NGX_HTTP_LLM_HEALTHY;
+    }
+
+    return ngx_http_llm_health_left(until, ngx_current_msec) > 0
+           ? NGX_HTTP_LLM_OUT : NGX_HTTP_LLM_HALF_OPEN;
+}
+
+
 /* NULL: its health is of no concern */
 
 static ngx_http_llm_health_t *

@@ -73,14 +73,15 @@ ngx_http_llm_ledger_init(ngx_shm_zone_t *shm_zone, ngx_http_llm_zone_t *zone)
 {
     if (zone->sh->ledger == NULL) {
 
-        if (zone->lmcf->nlimits == 0) {
+        if (zone->lmcf->nlimits == 0 && zone->lmcf->nstats == 0) {
             return NGX_OK;
         }
 
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" is too small for limits, it must have "
-                      "at least " NGX_HTTP_LLM_LEDGER_ZONE,
-                      &shm_zone->shm.name);
+                      "zone \"%V\" is too small for %s, it must have at "
+                      "least " NGX_HTTP_LLM_LEDGER_ZONE, &shm_zone->shm.name,
+                      zone->lmcf->nlimits ? "limits"
+                                          : "llm_metrics and llm_api");
         return NGX_ERROR;
     }
 

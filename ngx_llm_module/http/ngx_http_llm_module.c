@@ -16,6 +16,7 @@
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_state.h"
+#include "ngx_http_llm_walk.h"
 
 
 /* what a gateway should take and keep in memory; see the warnings */
@@ -150,6 +151,13 @@ static ngx_command_t  ngx_http_llm_commands[] = {
     { ngx_string("llm_mock"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_llm_mock,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_llm_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -610,6 +618,7 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *     lmcf->usage_log = NULL;
      *     lmcf->state = NULL;
      *     lmcf->ngateways = 0;
+     *     lmcf->nstats = 0;
      */
 
     lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_main_conf_t));

@@ -8,6 +8,7 @@ package Gateway;
 #     --- model         statements of llm_model m; default: a, then b
 #     --- http          more of http {}
 #     --- location      more of the location; default: no keys
+#     --- server        more of the server
 #     --- buffer        client_body_buffer_size
 #     --- do            Perl code that asks and looks at what came of it
 #     --- errors        nginx itself logs errors here
@@ -165,6 +166,9 @@ _EOC_
     location = /alive { access_log off; return 204; }
     location /v1/ { $location }
 _EOC_
+
+        $block->set_value("config", $block->config . $block->server . "\n")
+            if defined $block->server;
     }
 
     $block->set_value("unix", $unix);

@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * How limits stand, for those who look: metrics and administration.
+ */
+
+
+#ifndef _NGX_HTTP_LLM_STANDING_H_INCLUDED_
+#define _NGX_HTTP_LLM_STANDING_H_INCLUDED_
+
+
+#include "ngx_http_llm_limit.h"
+
+
+/* the longest statement that is written; none is close to it */
+#define NGX_HTTP_LLM_STATEMENT    1024
+
+
+/*
+ * The item of a limit with one counter (no per=, no template), of the period
+ * that is now; for ngx_llm_ledger_look() and what sets it.
+ */
+void ngx_http_llm_standing_item(ngx_http_llm_main_conf_t *lmcf,
+    ngx_http_llm_limit_t *limit, ngx_llm_item_t *item);
+
+/* has it one? */
+ngx_uint_t ngx_http_llm_standing_one(ngx_http_llm_limits_t *limits,
+    ngx_http_llm_limit_t *limit);
+
+/*
+ * The statement in full, its words in one order, what is left to its default
+ * left out: limits with the same text are the same.  buf has
+ * NGX_HTTP_LLM_STATEMENT bytes.
+ */
+void ngx_http_llm_standing_statement(ngx_llm_limit_t *limit, u_char *buf,
+    ngx_str_t *text);
+
+
+#endif /* _NGX_HTTP_LLM_STANDING_H_INCLUDED_ */
