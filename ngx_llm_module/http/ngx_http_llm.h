@@ -57,6 +57,10 @@ typedef struct ngx_http_llm_typical_s     ngx_http_llm_typical_t;
 char *ngx_http_llm_block(ngx_conf_t *cf, ngx_command_t *commands, void *conf,
     char *what);
 
+/* one such statement, in cf->args; no "include" */
+char *ngx_http_llm_block_statement(ngx_conf_t *cf, ngx_command_t *commands,
+    void *conf, char *what);
+
 
 /* patterns: ngx_http_llm_pattern.c */
 
@@ -488,7 +492,9 @@ typedef struct {
     ngx_flag_t                    cap;
     u_char                       *file;
     ngx_uint_t                    line;
+    struct ngx_http_llm_defined_s  *defined;    /* at run time; or NULL */
     unsigned                      secret:1;     /* one is named */
+    unsigned                      disabled:1;
 } ngx_http_llm_key_t;
 
 
@@ -596,7 +602,9 @@ struct ngx_http_llm_main_conf_s {
     ngx_http_llm_names_t          model_names;
     ngx_array_t                   keys;         /* ngx_http_llm_key_t * */
     ngx_http_llm_names_t          key_names;
-    void                         *key_digests;  /* hash by digest */
+    struct ngx_http_llm_secret_s *secrets;      /* their digests */
+    ngx_uint_t                    nsecrets;     /* slots */
+    struct ngx_http_llm_runtime_s  *runtime;    /* NULL: none known yet */
     ngx_uint_t                    proven;       /* "llm_auth $variable" */
     ngx_http_llm_prices_t        *prices;       /* NULL: built-in ones only */
     ngx_http_llm_names_t          team_names;
@@ -620,6 +628,10 @@ struct ngx_http_llm_main_conf_s {
 
     ngx_uint_t                    ngateways;    /* locations */
     ngx_uint_t                    nstats;       /* those that show sums */
+    ngx_uint_t                    nwriters;     /* tokens that may write */
+    ngx_cycle_t                  *cycle;        /* of this configuration */
+    u_char                       *file;         /* of the first such token */
+    ngx_uint_t                    line;
     time_t                        created;      /* for /v1/models */
     uint64_t                      warned;       /* variables of the body that
                                                    were read too early; of this
@@ -647,6 +659,11 @@ typedef struct {
     ngx_flag_t                    ignore_client_abort;
     ngx_flag_t                    usage_cost;
     ngx_msec_t                    stream_keepalive;  /* 0: off */
+
+    /* llm_metrics, llm_api */
+    ngx_http_handler_pt           handler;
+    ngx_str_t                     api_prefix;
+    ngx_array_t                  *api_tokens;
 
     ngx_array_t                  *error_pages;  /* the core's, to see which
                                                    are inherited */

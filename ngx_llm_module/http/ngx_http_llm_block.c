@@ -30,7 +30,7 @@ static char *ngx_http_llm_block_handler(ngx_conf_t *cf, ngx_command_t *dummy,
 static ngx_uint_t ngx_http_llm_block_nargs(ngx_conf_t *cf,
     ngx_command_t *cmd);
 static char *ngx_http_llm_block_unknown(ngx_conf_t *cf,
-    ngx_http_llm_block_t *block);
+    ngx_command_t *commands, char *what);
 
 
 static ngx_uint_t  ngx_http_llm_block_args[] = {
@@ -75,9 +75,7 @@ ngx_http_llm_block_handler(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_http_llm_block_t  *block = conf;
 
-    char           *rv;
-    ngx_str_t      *name;
-    ngx_command_t  *cmd;
+    ngx_str_t  *name;
 
     name = cf->args->elts;
 
@@ -90,7 +88,22 @@ ngx_http_llm_block_handler(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_conf_include(cf, dummy, conf);
     }
 
-    for (cmd = block->commands; cmd->name.len; cmd++) {
+    return ngx_http_llm_block_statement(cf, block->commands, block->conf,
+                                        block->what);
+}
+
+
+char *
+ngx_http_llm_block_statement(ngx_conf_t *cf, ngx_command_t *commands,
+    void *conf, char *what)
+{
+    char           *rv;
+    ngx_str_t      *name;
+    ngx_command_t  *cmd;
+
+    name = cf->args->elts;
+
+    for (cmd = commands; cmd->name.len; cmd++) {
 
         if (name->len != cmd->name.len
             || ngx_strcmp(name->data, cmd->name.data) != 0)
@@ -105,7 +118,7 @@ ngx_http_llm_block_handler(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        rv = cmd->set(cf, cmd, block->conf);
+        rv = cmd->set(cf, cmd, conf);
 
         if (rv != NGX_CONF_OK && rv != NGX_CONF_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive %s",
@@ -116,7 +129,7 @@ ngx_http_llm_block_handler(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return rv;
     }
 
-    return ngx_http_llm_block_unknown(cf, block);
+    return ngx_http_llm_block_unknown(cf, commands, what);
 }
 
 
@@ -152,7 +165,8 @@ ngx_http_llm_block_nargs(ngx_conf_t *cf, ngx_command_t *cmd)
 
 
 static char *
-ngx_http_llm_block_unknown(ngx_conf_t *cf, ngx_http_llm_block_t *block)
+ngx_http_llm_block_unknown(ngx_conf_t *cf, ngx_command_t *commands,
+    char *what)
 {
     u_char         *p, *last;
     u_char          list[NGX_MAX_CONF_ERRSTR];
@@ -166,7 +180,7 @@ ngx_http_llm_block_unknown(ngx_conf_t *cf, ngx_http_llm_block_t *block)
     last = list + sizeof(list);
     n = 0;
 
-    for (cmd = block->commands; cmd->name.len; cmd++) {
+    for (cmd = commands; cmd->name.len; cmd++) {
         p = ngx_slprintf(p, last, "%s\"%V\"", n ? ", " : "", &cmd->name);
         n++;
     }
@@ -174,13 +188,13 @@ ngx_http_llm_block_unknown(ngx_conf_t *cf, ngx_http_llm_block_t *block)
     if (n == 0 || n > NGX_HTTP_LLM_BLOCK_LIST) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown statement \"%V\" in %s",
-                           name, block->what);
+                           name, what);
         return NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown statement \"%V\" in %s, it may have %*s",
-                       name, block->what, (size_t) (p - list), list);
+                       name, what, (size_t) (p - list), list);
 
     return NGX_CONF_ERROR;
 }

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_runtime.h"
 
 
 /* a status is three digits */
@@ -133,7 +134,17 @@ ngx_http_llm_charge_key(ngx_http_llm_main_conf_t *lmcf,
     ngx_http_llm_key_t      *key;
     ngx_http_llm_pattern_t  *pattern;
 
-    if (rec->key.len == 0 || lmcf->keys.nelts == 0) {
+    if (rec->key.len == 0) {
+        return NULL;
+    }
+
+    key = ngx_http_llm_runtime_key(lmcf, &rec->key);
+
+    if (key) {
+        return key->limits;
+    }
+
+    if (lmcf->keys.nelts == 0) {
         return NULL;
     }
 

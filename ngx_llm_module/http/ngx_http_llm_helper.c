@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm_process.h"
+#include "ngx_http_llm_runtime.h"
 #include "ngx_http_llm_state.h"
 
 
@@ -103,6 +104,9 @@ ngx_http_llm_helper(void *data)
     }
 
     h = state->helper;
+
+    ngx_http_llm_runtime_update(state->lmcf);
+    ngx_http_llm_runtime_sync(state->lmcf, ngx_cycle->log);
 
     ngx_http_llm_helper_files(h);
     ngx_http_llm_helper_sync(h);
@@ -570,6 +574,10 @@ ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
 
         h->due = 1;
         h->unlockable = 0;
+    }
+
+    if (h->sh->wanted && ngx_atomic_cmp_set(&h->sh->wanted, 1, 0)) {
+        h->due = 1;
     }
 
     if (!h->due && ngx_current_msec - h->saved < state->interval) {

@@ -12,8 +12,9 @@
 
 #include <openssl/crypto.h>
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_key.h"
 #include "ngx_http_llm_limit.h"
+#include "ngx_http_llm_runtime.h"
 
 
 /* where clients put a key: Authorization, x-api-key, api-key */
@@ -21,33 +22,15 @@
 #define NGX_HTTP_LLM_CREDENTIALS  3
 
 
-typedef struct {
-    u_char                   *digest;
-    ngx_http_llm_key_t       *key;
-} ngx_http_llm_secret_t;
-
-
-/* open addressing; at most half of the slots are in use */
-
-typedef struct {
-    ngx_http_llm_secret_t    *slots;
-    ngx_uint_t                size;
-} ngx_http_llm_secrets_t;
-
-
 static char *ngx_http_llm_key_secret(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_llm_key_models(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-static ngx_int_t ngx_http_llm_key_init(ngx_conf_t *cf,
-    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
 static ngx_int_t ngx_http_llm_key_tags(ngx_conf_t *cf,
     ngx_http_llm_key_t *key, ngx_array_t *tags);
 static ngx_int_t ngx_http_llm_secrets_init(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf);
-static ngx_http_llm_secret_t *ngx_http_llm_secret_slot(
-    ngx_http_llm_secrets_t *secrets, u_char *digest);
 
 static void ngx_http_llm_key_idle(ngx_conf_t *cf,
     ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
@@ -61,8 +44,6 @@ static ngx_uint_t ngx_http_llm_credentials(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_int_t ngx_http_llm_credentials_bearer(ngx_str_t *header,
     ngx_str_t *value);
-static ngx_http_llm_key_t *ngx_http_llm_key_find(
-    ngx_http_llm_main_conf_t *lmcf, ngx_str_t *secret);
 static ngx_uint_t ngx_http_llm_patterns_match(ngx_array_t *patterns,
     ngx_str_t *name);
 
@@ -155,33 +136,8 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    key = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_key_t));
+    key = ngx_http_llm_key_create(cf, &value[1]);
     if (key == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     key->models = NULL;
-     *     key->team_name = { 0, NULL };
-     *     key->team = NULL;
-     *     key->limits = NULL;
-     *     key->tags = { 0 };
-     *     key->expires_text = { 0, NULL };
-     *     key->expires = 0;
-     */
-
-    key->dry_run = NGX_CONF_UNSET;
-    key->cap = NGX_CONF_UNSET;
-
-    key->name = value[1];
-    key->file = cf->conf_file->file.name.data;
-    key->line = cf->conf_file->line;
-
-    if (ngx_array_init(&key->digests, cf->pool, 1, NGX_HTTP_LLM_DIGEST)
-        != NGX_OK)
-    {
         return NGX_CONF_ERROR;
     }
 
@@ -207,13 +163,70 @@ ngx_http_llm_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    ngx_http_llm_key_end(key);
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_http_llm_key_t *
+ngx_http_llm_key_create(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_http_llm_key_t  *key;
+
+    key = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_key_t));
+    if (key == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     key->models = NULL;
+     *     key->team_name = { 0, NULL };
+     *     key->team = NULL;
+     *     key->limits = NULL;
+     *     key->tags = { 0 };
+     *     key->expires_text = { 0, NULL };
+     *     key->expires = 0;
+     *     key->defined = NULL;
+     *     key->disabled = 0;
+     */
+
+    key->dry_run = NGX_CONF_UNSET;
+    key->cap = NGX_CONF_UNSET;
+
+    key->name = *name;
+    key->pattern.text = *name;
+    key->file = cf->conf_file->file.name.data;
+    key->line = cf->conf_file->line;
+
+    if (ngx_array_init(&key->digests, cf->pool, 1, NGX_HTTP_LLM_DIGEST)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return key;
+}
+
+
+char *
+ngx_http_llm_key_statement(ngx_conf_t *cf, ngx_http_llm_key_t *key)
+{
+    return ngx_http_llm_block_statement(cf, ngx_http_llm_key_commands, key,
+                                        "llm_key");
+}
+
+
+void
+ngx_http_llm_key_end(ngx_http_llm_key_t *key)
+{
     ngx_conf_init_value(key->dry_run, 0);
     ngx_conf_init_value(key->cap, 0);
 
     ngx_http_llm_limits_owner(key->limits, "key", &key->name,
                               key->pattern.kind != NGX_HTTP_LLM_EXACT);
-
-    return NGX_CONF_OK;
 }
 
 
@@ -332,7 +345,7 @@ ngx_http_llm_keys_init(ngx_conf_t *cf)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llm_key_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     ngx_http_llm_key_t *key)
 {
@@ -431,7 +444,6 @@ ngx_http_llm_secrets_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
     ngx_uint_t               i, j, n;
     ngx_http_llm_key_t     **key, *other;
     ngx_http_llm_secret_t   *slot;
-    ngx_http_llm_secrets_t  *secrets;
 
     key = lmcf->keys.elts;
     n = 0;
@@ -445,19 +457,14 @@ ngx_http_llm_secrets_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
         return NGX_OK;
     }
 
-    secrets = ngx_palloc(cf->pool, sizeof(ngx_http_llm_secrets_t));
-    if (secrets == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (secrets->size = 4; secrets->size < n * 2; secrets->size *= 2) {
+    for (lmcf->nsecrets = 4; lmcf->nsecrets < n * 2; lmcf->nsecrets *= 2) {
         /* void */
     }
 
-    n = secrets->size * sizeof(ngx_http_llm_secret_t);
+    n = lmcf->nsecrets * sizeof(ngx_http_llm_secret_t);
 
-    secrets->slots = ngx_pcalloc(cf->pool, n);
-    if (secrets->slots == NULL) {
+    lmcf->secrets = ngx_pcalloc(cf->pool, n);
+    if (lmcf->secrets == NULL) {
         return NGX_ERROR;
     }
 
@@ -467,7 +474,8 @@ ngx_http_llm_secrets_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
 
         for (j = 0; j < key[i]->digests.nelts; j++) {
 
-            slot = ngx_http_llm_secret_slot(secrets, digest);
+            slot = ngx_http_llm_secret_slot(lmcf->secrets, lmcf->nsecrets,
+                                            digest);
             other = slot->key;
 
             if (other) {
@@ -485,8 +493,6 @@ ngx_http_llm_secrets_init(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf)
             digest += NGX_HTTP_LLM_DIGEST;
         }
     }
-
-    lmcf->key_digests = secrets;
 
     return NGX_OK;
 }
@@ -527,13 +533,13 @@ ngx_http_llm_key_idle(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 
 
 /*
- * The slot of the digest, or the free one for it.  Which slots are looked at
- * depends on a digest, not on a secret; its bytes are compared in constant
- * time.
+ * Which slots are looked at depends on a digest, not on a secret; its bytes
+ * are compared in constant time.
  */
 
-static ngx_http_llm_secret_t *
-ngx_http_llm_secret_slot(ngx_http_llm_secrets_t *secrets, u_char *digest)
+ngx_http_llm_secret_t *
+ngx_http_llm_secret_slot(ngx_http_llm_secret_t *slots, ngx_uint_t size,
+    u_char *digest)
 {
     uint32_t                hash;
     ngx_uint_t              i;
@@ -544,7 +550,7 @@ ngx_http_llm_secret_slot(ngx_http_llm_secrets_t *secrets, u_char *digest)
     i = hash;
 
     for ( ;; ) {
-        slot = &secrets->slots[i & (secrets->size - 1)];
+        slot = &slots[i & (size - 1)];
 
         if (slot->key == NULL
             || CRYPTO_memcmp(slot->digest, digest, NGX_HTTP_LLM_DIGEST) == 0)
@@ -566,6 +572,7 @@ ngx_http_llm_authenticate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_key_t        *key;
     ngx_http_llm_loc_conf_t   *llcf;
     ngx_http_llm_main_conf_t  *lmcf;
+    u_char                     digest[NGX_HTTP_LLM_DIGEST];
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
 
@@ -589,11 +596,15 @@ ngx_http_llm_authenticate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
+    ngx_http_llm_runtime_update(lmcf);
+
     /* a client may send two, one of them meant for somebody else */
 
     for (i = 0; i < n; i++) {
 
-        key = ngx_http_llm_key_find(lmcf, &value[i]);
+        ngx_http_llm_sha256(value[i].data, value[i].len, digest);
+
+        key = ngx_http_llm_key_digest(lmcf, digest);
 
         if (key) {
             ctx->key = key;
@@ -616,6 +627,7 @@ ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
 {
     ngx_str_t                  name;
+    ngx_http_llm_key_t        *key;
     ngx_http_llm_pattern_t    *pattern;
     ngx_http_llm_loc_conf_t   *llcf;
     ngx_http_llm_main_conf_t  *lmcf;
@@ -635,9 +647,16 @@ ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
 
     lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
 
-    pattern = ngx_http_llm_names_find(&lmcf->key_names, &name, NULL);
+    ngx_http_llm_runtime_update(lmcf);
 
-    if (pattern == NULL) {
+    key = ngx_http_llm_runtime_key(lmcf, &name);
+
+    if (key == NULL) {
+        pattern = ngx_http_llm_names_find(&lmcf->key_names, &name, NULL);
+        key = pattern ? pattern->value : NULL;
+    }
+
+    if (key == NULL) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "client has an identity without an llm key");
 
@@ -654,7 +673,7 @@ ngx_http_llm_authenticate_variable(ngx_http_request_t *r,
     }
 
     ctx->key_name.len = name.len;
-    ctx->key = pattern->value;
+    ctx->key = key;
 
     return ngx_http_llm_authenticate_key(r, ctx, err);
 }
@@ -670,6 +689,20 @@ ngx_http_llm_authenticate_key(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_loc_conf_t  *llcf;
 
     key = ctx->key;
+
+    if (ngx_http_llm_runtime_hold(r, key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (key->disabled) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "client sent disabled llm key \"%V\"", &ctx->key_name);
+
+        return ngx_llm_error(r->pool, err, NGX_HTTP_UNAUTHORIZED,
+                             "authentication_error", "key_disabled", NULL,
+                             "the API key \"%V\" is disabled",
+                             &ctx->key_name);
+    }
 
     if (key->expires && ngx_time() >= key->expires) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
@@ -809,18 +842,16 @@ ngx_http_llm_credentials_bearer(ngx_str_t *header, ngx_str_t *value)
 }
 
 
-static ngx_http_llm_key_t *
-ngx_http_llm_key_find(ngx_http_llm_main_conf_t *lmcf, ngx_str_t *secret)
+ngx_http_llm_key_t *
+ngx_http_llm_key_digest(ngx_http_llm_main_conf_t *lmcf, u_char *digest)
 {
-    u_char  digest[NGX_HTTP_LLM_DIGEST];
+    ngx_http_llm_key_t  *key;
 
-    if (lmcf->key_digests == NULL) {
-        return NULL;
-    }
+    key = lmcf->secrets ? ngx_http_llm_secret_slot(lmcf->secrets,
+                                                   lmcf->nsecrets, digest)->key
+                        : NULL;
 
-    ngx_http_llm_sha256(secret->data, secret->len, digest);
-
-    return ngx_http_llm_secret_slot(lmcf->key_digests, digest)->key;
+    return key ? key : ngx_http_llm_runtime_secret(lmcf, digest);
 }
 
 

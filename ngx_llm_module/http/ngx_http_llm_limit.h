@@ -106,6 +106,8 @@ void ngx_http_llm_limits_owner(ngx_http_llm_limits_t *limits, char *kind,
 
 /* when all blocks are read: are there more than a request may meet? */
 ngx_int_t ngx_http_llm_limits_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_llm_limits_key(ngx_conf_t *cf,
+    ngx_http_llm_main_conf_t *lmcf, ngx_http_llm_key_t *key);
 
 /* ngx_http_llm_calendar.c */
 

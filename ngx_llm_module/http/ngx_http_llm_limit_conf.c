@@ -340,9 +340,8 @@ ngx_http_llm_limit_name(ngx_http_llm_limits_t *limits,
 ngx_int_t
 ngx_http_llm_limits_init(ngx_conf_t *cf)
 {
-    ngx_uint_t                  i, n, max;
+    ngx_uint_t                  i, n;
     ngx_http_llm_key_t        **key;
-    ngx_http_llm_team_t        *team;
     ngx_http_llm_main_conf_t   *lmcf;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
@@ -363,30 +362,44 @@ ngx_http_llm_limits_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    max = NGX_LLM_LEDGER_ITEMS - n;
-
     key = lmcf->keys.elts;
 
     for (i = 0; i < lmcf->keys.nelts; i++) {
-
-        n = ngx_http_llm_limits_count(key[i]->limits);
-
-        for (team = key[i]->team; team; team = team->parent) {
-            n += ngx_http_llm_limits_count(team->limits);
-        }
-
-        if (n > max) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "key \"%V\" and its teams have %ui limits, a "
-                          "request may meet %ui of them, besides %ui of its "
-                          "model and provider, in %s:%ui",
-                          &key[i]->name, n, max, NGX_LLM_LEDGER_ITEMS - max,
-                          key[i]->file, key[i]->line);
+        if (ngx_http_llm_limits_key(cf, lmcf, key[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return ngx_http_llm_limits_prices(cf, lmcf);
+}
+
+
+ngx_int_t
+ngx_http_llm_limits_key(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
+    ngx_http_llm_key_t *key)
+{
+    ngx_uint_t            n, max;
+    ngx_http_llm_team_t  *team;
+
+    max = NGX_LLM_LEDGER_ITEMS - lmcf->attempt_limits;
+
+    n = ngx_http_llm_limits_count(key->limits);
+
+    for (team = key->team; team; team = team->parent) {
+        n += ngx_http_llm_limits_count(team->limits);
+    }
+
+    if (n <= max) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "key \"%V\" and its teams have %ui limits, a request may "
+                  "meet %ui of them, besides %ui of its model and provider, "
+                  "in %s:%ui", &key->name, n, max, lmcf->attempt_limits,
+                  key->file, key->line);
+
+    return NGX_ERROR;
 }
 
 

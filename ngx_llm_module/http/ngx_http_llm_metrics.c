@@ -11,6 +11,7 @@
 
 #include "ngx_http_llm_walk.h"
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_runtime.h"
 #include "ngx_http_llm_standing.h"
 #include "ngx_http_llm_usage_log.h"
 
@@ -50,6 +51,7 @@ static void ngx_http_llm_metrics_tokens(ngx_http_llm_walk_t *walk,
 static void ngx_http_llm_metrics_labels(ngx_http_llm_walk_t *walk,
     ngx_uint_t metric, ngx_str_t *label);
 static ngx_int_t ngx_http_llm_metrics_owners(ngx_http_llm_walk_t *walk);
+static void ngx_http_llm_metrics_defined(ngx_http_llm_walk_t *walk);
 static ngx_http_llm_limits_t *ngx_http_llm_metrics_owner(
     ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind, ngx_uint_t i,
     ngx_uint_t *last);
@@ -132,6 +134,8 @@ static char  *ngx_http_llm_metric_label_names[] = {
 char *
 ngx_http_llm_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_llm_loc_conf_t  *llcf = conf;
+
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_llm_main_conf_t  *lmcf;
 
@@ -142,6 +146,7 @@ ngx_http_llm_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = ngx_http_llm_metrics_handler;
+    llcf->handler = ngx_http_llm_metrics_handler;
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
     lmcf->nstats++;
@@ -204,6 +209,7 @@ ngx_http_llm_metrics_step(ngx_http_llm_walk_t *walk)
     ngx_http_llm_metrics_health(walk);
 
     if (walk->ledger) {
+        ngx_http_llm_metrics_defined(walk);
         ngx_http_llm_metrics_zone(walk);
         ngx_http_llm_metrics_log(walk);
     }
@@ -433,6 +439,35 @@ ngx_http_llm_metrics_owner(ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind,
     default:
         provider = list->elts;
         return provider[i]->limits;
+    }
+}
+
+
+/* keys made at run time; they may change between steps: all in one */
+
+static void
+ngx_http_llm_metrics_defined(ngx_http_llm_walk_t *walk)
+{
+    ngx_queue_t             *q, *all;
+    ngx_http_llm_defined_t  *def;
+
+    ngx_http_llm_runtime_update(walk->lmcf);
+
+    if (walk->lmcf->runtime == NULL) {
+        return;
+    }
+
+    all = &walk->lmcf->runtime->all;
+
+    for (q = ngx_queue_head(all);
+         q != ngx_queue_sentinel(all);
+         q = ngx_queue_next(q))
+    {
+        def = ngx_queue_data(q, ngx_http_llm_defined_t, queue);
+
+        if (!def->overlay && def->key->limits) {
+            ngx_http_llm_metrics_limits(walk, def->key->limits);
+        }
     }
 }
 

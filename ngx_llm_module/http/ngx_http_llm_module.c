@@ -17,6 +17,7 @@
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_state.h"
 #include "ngx_http_llm_walk.h"
+#include "ngx_http_llm_api.h"
 
 
 /* what a gateway should take and keep in memory; see the warnings */
@@ -158,6 +159,20 @@ static ngx_command_t  ngx_http_llm_commands[] = {
     { ngx_string("llm_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_llm_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_llm_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_admin_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_llm_admin_token,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -610,7 +625,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     lmcf->zone = NULL;
-     *     lmcf->key_digests = NULL;
+     *     lmcf->secrets = NULL;
+     *     lmcf->runtime = NULL;
      *     lmcf->attempt_limits = 0;
      *     lmcf->typical = NULL;
      *     lmcf->prices = NULL;
@@ -619,6 +635,7 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
      *     lmcf->state = NULL;
      *     lmcf->ngateways = 0;
      *     lmcf->nstats = 0;
+     *     lmcf->nwriters = 0;
      */
 
     lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_llm_main_conf_t));
@@ -673,6 +690,8 @@ ngx_http_llm_create_main_conf(ngx_conf_t *cf)
 
     ngx_llm_tz_init(&lmcf->calendar->tz);
 
+    lmcf->cycle = cf->cycle;
+
     ngx_queue_init(&lmcf->accounts);
 
     return lmcf;
@@ -717,6 +736,8 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
      *
      *     llcf->prefix = { 0, NULL };
      *     llcf->mock = NULL;
+     *     llcf->handler = NULL;
+     *     llcf->api_prefix = { 0, NULL };
      *     llcf->auth_variable = NULL;
      *     llcf->error_pages = NULL;
      *     llcf->file = NULL;
@@ -731,6 +752,7 @@ ngx_http_llm_create_loc_conf(ngx_conf_t *cf)
     llcf->models = NGX_CONF_UNSET_PTR;
     llcf->teams = NGX_CONF_UNSET_PTR;
     llcf->tags = NGX_CONF_UNSET_PTR;
+    llcf->api_tokens = NGX_CONF_UNSET_PTR;
     llcf->user_required = NGX_CONF_UNSET;
     llcf->dry_run = NGX_CONF_UNSET;
     llcf->tries = NGX_CONF_UNSET_UINT;
@@ -762,6 +784,7 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->models, prev->models, NULL);
     ngx_conf_merge_ptr_value(conf->teams, prev->teams, NULL);
     ngx_conf_merge_ptr_value(conf->tags, prev->tags, NULL);
+    ngx_conf_merge_ptr_value(conf->api_tokens, prev->api_tokens, NULL);
     ngx_conf_merge_value(conf->user_required, prev->user_required, 0);
     ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
     ngx_conf_merge_uint_value(conf->tries, prev->tries, 0);
@@ -781,6 +804,15 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->error_pages = clcf->error_pages;
 
     /* "if" and "limit_except" are locations inside of one */
+
+    if (clcf->noname && conf->handler == NULL && prev->handler) {
+        conf->handler = prev->handler;
+        conf->api_prefix = prev->api_prefix;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = conf->handler;
+        }
+    }
 
     if (clcf->noname && conf->gateway == NGX_CONF_UNSET) {
 
@@ -837,7 +869,9 @@ ngx_http_llm_merge_gateway(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf,
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
-    if (conf->auth != NGX_HTTP_LLM_AUTH_OFF && lmcf->keys.nelts == 0) {
+    if (conf->auth != NGX_HTTP_LLM_AUTH_OFF && lmcf->keys.nelts == 0
+        && lmcf->nwriters == 0)
+    {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "no \"llm_key\" is defined, every request to "
                       "\"llm_gateway\" will be refused in %s:%ui",

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_llm_runtime.h"
 #include "ngx_http_llm_state.h"
 
 
@@ -93,7 +94,15 @@ ngx_http_llm_replay(ngx_shm_zone_t *shm_zone, ngx_http_llm_zone_t *zone)
         rp->count.loader = NULL;
     }
 
+    /* lines are counted to the limits of keys made at run time, too */
+
     if (rc != NGX_ERROR) {
+        rc = ngx_http_llm_runtime_load(lmcf, shm_zone->shm.log);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_llm_runtime_update(lmcf);
+
         rc = ngx_http_llm_replay_files(rp);
     }
 

@@ -124,7 +124,7 @@ ngx_http_llm_state_init(ngx_conf_t *cf)
 
     lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_llm_module);
 
-    if (lmcf->state || lmcf->usage_log == NULL) {
+    if (lmcf->state || (lmcf->usage_log == NULL && lmcf->nwriters == 0)) {
         return NGX_OK;
     }
 
@@ -135,8 +135,14 @@ ngx_http_llm_state_init(ngx_conf_t *cf)
 
     ngx_str_set(&path->name, NGX_HTTP_LLM_STATE_PATH);
 
-    path->conf_file = lmcf->usage_log->conf_file;
-    path->line = lmcf->usage_log->line;
+    if (lmcf->usage_log) {
+        path->conf_file = lmcf->usage_log->conf_file;
+        path->line = lmcf->usage_log->line;
+
+    } else {
+        path->conf_file = lmcf->file;
+        path->line = lmcf->line;
+    }
 
     if (ngx_add_path(cf, &path) != NGX_OK) {
         return NGX_ERROR;
@@ -187,6 +193,18 @@ ngx_http_llm_state_set(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
     lmcf->state = state;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_llm_state_wanted(ngx_http_llm_main_conf_t *lmcf)
+{
+    ngx_http_llm_zone_t  *zone;
+
+    if (lmcf->state && lmcf->zone) {
+        zone = lmcf->zone->data;
+        zone->sh->log->wanted = 1;
+    }
 }
 
 

@@ -92,6 +92,9 @@ char *ngx_http_llm_state(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* the default folder, if one is needed and none is named */
 ngx_int_t ngx_http_llm_state_init(ngx_conf_t *cf);
 
+/* a snapshot is to be taken at once: something changed that is in no line */
+void ngx_http_llm_state_wanted(ngx_http_llm_main_conf_t *lmcf);
+
 /*
  * Writes a snapshot: to a temporary file that takes the place of the last one
  * when it is on the disk.  NGX_OK; NGX_ERROR is logged.

@@ -46,6 +46,7 @@ struct ngx_http_llm_log_shared_s {
     ngx_atomic_t                  sync_errors;
     ngx_atomic_t                  snapshot_errors;
     ngx_atomic_t                  snapshot;     /* when the last was taken */
+    ngx_atomic_t                  wanted;       /* one at once */
     ngx_atomic_t                  torn;         /* pieces met when reading */
 
     ngx_atomic_t                  failed;       /* the last write did */
