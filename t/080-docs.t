@@ -928,6 +928,42 @@ try('llm_auth', run => sub {
     is(ask('gpt-4o')->{status}, 401, 'llm_auth: not proved');
 });
 
+# a call of administration
+
+sub call {
+    my ($method, $url, $token, $body) = @_;
+
+    return HTTP::Tiny->new->request($method, "http://127.0.0.1:$url", {
+        headers => { ($token ? (Authorization => "Bearer $token") : ()),
+                     'Content-Type' => 'application/json' },
+        defined $body ? (content => encode_json($body)) : (),
+    });
+}
+
+try('llm_metrics', run => sub {
+    answered(ask('gpt-4o'), qr/model=gpt-4o/, 'llm_metrics: serves');
+    like(call('GET', "$port{8086}/metrics")->{content},
+         qr/^llm_requests_total\{key="",team="",model="gpt-4o",.*\} 1$/m,
+         'llm_metrics: and counts');
+});
+
+try('llm_api', run => sub {
+    like(call('GET', "$port{8086}/llm/api/models")->{content},
+         qr/"name":"gpt-4o"/, 'llm_api: can be read');
+    is(call('POST', "$port{8086}/llm/api/keys", undef, { name => 'x' })
+       ->{status}, 403, 'llm_api: and no more');
+});
+
+try('llm_admin_token', run => sub {
+    my $url = "$port{8086}/llm/api/keys";
+
+    is(call('GET', $url)->{status}, 401, 'llm_admin_token: is needed');
+    is(call('POST', $url, "${secret}reader.token", { name => 'x' })->{status},
+       403, 'llm_admin_token: read');
+    like(call('POST', $url, "${secret}admin.token", { name => 'x' })
+         ->{content}, qr/"secret":"sk-/, 'llm_admin_token: makes a key');
+});
+
 try('llm_models', run => sub {
     answered(ask('local-small'), qr/./, 'llm_models: served');
     failed_as(ask('gpt-4o'), '403 permission_error model_not_allowed',
@@ -1379,6 +1415,10 @@ llm_key alice { secret file:/etc/nginx/llm/keys/alice; }
 llm_key bob   { secret file:/etc/nginx/llm/keys/bob; models x; }
 llm_key old   { secret file:/etc/nginx/llm/keys/old; expires 2020-01-01; }
 llm_key few   { secret file:/etc/nginx/llm/keys/few; quota requests=1/day; }
+llm_key off   { secret file:/etc/nginx/llm/keys/off; }
+
+llm_state /var/lib/nginx/llm;
+location /admin/ { llm_api; llm_admin_token file:/etc/nginx/llm/admin; }
 
 location / { llm_gateway; }
 location /users/ { llm_gateway; llm_user_required on; }
@@ -1394,6 +1434,9 @@ _EOC_
 
 my $chat = '/chat/completions';
 
+call('PATCH', "$port{8080}/admin/keys/off", "${secret}admin",
+     { disabled => JSON::PP::true });
+
 for my $case (
     ['gpt-4o', [body => { messages => 'x' }], '400 invalid_request_error null'],
     ['claude-sonnet', [body => { n => 2 }],
@@ -1406,6 +1449,8 @@ for my $case (
     ['unpriced', [], '403 permission_error model_unpriced'],
     ['gpt-4o', [key => "${secret}keys/old"],
      '401 authentication_error key_expired'],
+    ['gpt-4o', [key => "${secret}keys/off"],
+     '401 authentication_error key_disabled'],
     ['gpt-4o', [key => "${secret}keys/few"],
      '429 insufficient_quota insufficient_quota'],
     ['gpt-4o', [path => "/users$chat"],
