@@ -52,6 +52,8 @@ const ngx_llm_dialect_t  ngx_llm_anthropic = {
 
     NULL,
     ngx_null_string,
+    NULL,
+
     NULL
 };
 

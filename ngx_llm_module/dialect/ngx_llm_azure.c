@@ -10,6 +10,7 @@
 
 
 #include "ngx_llm_quirks.h"
+#include "ngx_llm_openai.h"
 
 
 #define ngx_llm_bit(p)  ngx_llm_param_bit(NGX_LLM_PARAM_##p)
@@ -156,7 +157,7 @@ ngx_llm_azure_dated_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_str(out, &base);
     ngx_llm_out_lit(out, "/openai/deployments/");
     ngx_llm_out_path(out, &target->model);
-    ngx_llm_out_lit(out, "/chat/completions");
+    ngx_llm_openai_write_tail(target, out);
     ngx_llm_azure_version(target, NULL, out);
 }
 
@@ -170,7 +171,8 @@ ngx_llm_azure_v1_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     base = ngx_llm_azure_base(target);
 
     ngx_llm_out_str(out, &base);
-    ngx_llm_out_lit(out, "/openai/v1/chat/completions");
+    ngx_llm_out_lit(out, "/openai/v1");
+    ngx_llm_openai_write_tail(target, out);
 
     /* "v1" is what the path says */
 
@@ -185,7 +187,7 @@ ngx_llm_azure_models_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
 {
     ngx_llm_out_str(out, &target->base);
-    ngx_llm_out_lit(out, "/chat/completions");
+    ngx_llm_openai_write_tail(target, out);
     ngx_llm_azure_version(target, &ngx_llm_azure_models_version, out);
 }
 

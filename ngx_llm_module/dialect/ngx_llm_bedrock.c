@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_bedrock.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_sigv4.h"
 
 
@@ -46,7 +47,9 @@ const ngx_llm_dialect_t  ngx_llm_bedrock = {
 
     ngx_llm_bedrock_sign,
     ngx_string("x-amzn-errortype"),
-    ngx_llm_bedrock_read_error_header
+    ngx_llm_bedrock_read_error_header,
+
+    &ngx_llm_bedrock_embed
 };
 
 

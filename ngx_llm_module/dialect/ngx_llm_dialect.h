@@ -35,6 +35,8 @@ typedef struct ngx_llm_quirks_s  ngx_llm_quirks_t;
 typedef struct {
     ngx_str_t                 provider;     /* name, for messages */
     ngx_str_t                 base;         /* path of the url, no final "/" */
+    ngx_str_t                 path;         /* below the base, of what is no
+                                               chat; absent: a chat's */
     ngx_str_t                 model;        /* the provider's name for it */
     ngx_str_t                 key;          /* empty: none */
     ngx_str_t                 authorization;  /* the header's value, in the
@@ -222,6 +224,9 @@ struct ngx_llm_dialect_s {
     ngx_str_t                 error_header;
     void                    (*read_error_header)(ngx_str_t *value,
                                 ngx_llm_error_t *err);
+
+    /* MAY be NULL: there are no embeddings; see ngx_llm_calls.h */
+    const struct ngx_llm_embed_dialect_s  *embed;
 };
 
 

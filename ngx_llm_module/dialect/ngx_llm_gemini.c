@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_gemini.h"
+#include "ngx_llm_calls.h"
 
 
 #define NGX_LLM_GEMINI_MAX_PARAM  128
@@ -55,7 +56,9 @@ const ngx_llm_dialect_t  ngx_llm_gemini = {
 
     NULL,
     ngx_null_string,
-    NULL
+    NULL,
+
+    &ngx_llm_gemini_embed
 };
 
 
@@ -81,35 +84,11 @@ static void
 ngx_llm_gemini_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
 {
-    size_t      i;
-    ngx_str_t   name;
-
-    static ngx_str_t  kinds[] = {
-        ngx_string("models/"),
-        ngx_string("tunedModels/"),
-        ngx_null_string
-    };
-
-    name = target->model;
-
-    for (i = 0; kinds[i].len; i++) {
-
-        if (name.len > kinds[i].len
-            && ngx_memcmp(name.data, kinds[i].data, kinds[i].len) == 0)
-        {
-            name.data += kinds[i].len;
-            name.len -= kinds[i].len;
-            break;
-        }
-    }
-
-    if (kinds[i].len == 0) {
-        i = 0;
-    }
+    ngx_str_t  name;
 
     ngx_llm_out_str(out, &target->base);
     ngx_llm_out_char(out, '/');
-    ngx_llm_out_str(out, &kinds[i]);
+    ngx_llm_gemini_model_kind(&target->model, &name, out);
     ngx_llm_out_path(out, &name);
 
     ngx_llm_gemini_write_method(chat, out);
@@ -125,6 +104,39 @@ ngx_llm_gemini_write_method(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
     } else {
         ngx_llm_out_lit(out, ":generateContent");
     }
+}
+
+
+void
+ngx_llm_gemini_model_kind(ngx_str_t *model, ngx_str_t *name,
+    ngx_llm_out_t *out)
+{
+    size_t  i;
+
+    static ngx_str_t  kinds[] = {
+        ngx_string("models/"),
+        ngx_string("tunedModels/"),
+        ngx_null_string
+    };
+
+    *name = *model;
+
+    for (i = 0; kinds[i].len; i++) {
+
+        if (name->len > kinds[i].len
+            && ngx_memcmp(name->data, kinds[i].data, kinds[i].len) == 0)
+        {
+            name->data += kinds[i].len;
+            name->len -= kinds[i].len;
+            break;
+        }
+    }
+
+    if (kinds[i].len == 0) {
+        i = 0;
+    }
+
+    ngx_llm_out_str(out, &kinds[i]);
 }
 
 

@@ -130,6 +130,9 @@ void ngx_llm_gemini_read_error(ngx_pool_t *pool, ngx_uint_t status,
 
 /* behind the model in a path */
 void ngx_llm_gemini_write_method(ngx_llm_chat_t *chat, ngx_llm_out_t *out);
+/* writes "models/", or what the name begins with; name gets the rest */
+void ngx_llm_gemini_model_kind(ngx_str_t *model, ngx_str_t *name,
+    ngx_llm_out_t *out);
 
 
 /* ngx_llm_gemini_schema.c */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_openai.h"
+#include "ngx_llm_calls.h"
 
 
 typedef struct {
@@ -48,7 +49,9 @@ const ngx_llm_dialect_t  ngx_llm_openai = {
 
     NULL,
     ngx_null_string,
-    NULL
+    NULL,
+
+    &ngx_llm_openai_embed
 };
 
 
@@ -90,6 +93,18 @@ ngx_llm_openai_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     ngx_llm_out_str(out, &target->base);
+    ngx_llm_openai_write_tail(target, out);
+}
+
+
+void
+ngx_llm_openai_write_tail(ngx_llm_target_t *target, ngx_llm_out_t *out)
+{
+    if (target->path.len) {
+        ngx_llm_out_str(out, &target->path);
+        return;
+    }
+
     ngx_llm_out_lit(out, "/chat/completions");
 }
 

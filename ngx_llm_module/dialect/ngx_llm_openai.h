@@ -227,6 +227,13 @@ ngx_int_t ngx_llm_openai_broken(ngx_pool_t *pool, ngx_llm_json_t *choice,
 ngx_str_t *ngx_llm_openai_finish_word(ngx_llm_chat_t *chat,
     ngx_llm_finish_e finish);
 
+/* the path below the base: target->path, else that of chats */
+void ngx_llm_openai_write_tail(ngx_llm_target_t *target, ngx_llm_out_t *out);
+
+/* an edit that names the target's model in the client's text */
+ngx_int_t ngx_llm_openai_edit_model(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_array_t *edits);
+
 /* ngx_llm_openai_usage.c; NGX_DECLINED: the node says nothing about usage */
 ngx_int_t ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage);
 

@@ -12,8 +12,6 @@
 #include "ngx_llm_request.h"
 
 
-static ngx_int_t ngx_llm_openai_edit_model(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat,
@@ -73,7 +71,7 @@ ngx_llm_openai_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_llm_openai_edit_model(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_array_t *edits)
 {

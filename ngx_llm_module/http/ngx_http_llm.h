@@ -44,6 +44,7 @@ typedef struct ngx_http_llm_team_s        ngx_http_llm_team_t;
 typedef struct ngx_http_llm_calendar_s    ngx_http_llm_calendar_t;
 typedef struct ngx_http_llm_account_s     ngx_http_llm_account_t;
 typedef struct ngx_http_llm_typical_s     ngx_http_llm_typical_t;
+typedef struct ngx_http_llm_call_s        ngx_http_llm_call_t;
 
 
 /* blocks: ngx_http_llm_block.c */
@@ -683,6 +684,7 @@ typedef struct {
 typedef enum {
     NGX_HTTP_LLM_CHAT = 0,
     NGX_HTTP_LLM_COUNT,                         /* of a chat's tokens */
+    NGX_HTTP_LLM_CALL,                          /* beyond chat */
     NGX_HTTP_LLM_MODELS,
     NGX_HTTP_LLM_MODEL
 } ngx_http_llm_endpoint_e;
@@ -716,6 +718,7 @@ struct ngx_http_llm_attempt_s {
     ngx_http_llm_clocks_t         clocks;
 
     ngx_chain_t                  *out;          /* head and body */
+    void                         *state;        /* of a call */
 
     /* the provider's own balancer */
     ngx_event_get_peer_pt         get;
@@ -768,6 +771,7 @@ struct ngx_http_llm_attempt_s {
     unsigned                      reported:1;   /* health was told */
     unsigned                      tell_cost:1;  /* llm_usage_cost */
     unsigned                      told_cost:1;  /* by this frame */
+    unsigned                      more:1;       /* its request goes on */
 };
 
 
@@ -775,6 +779,8 @@ struct ngx_http_llm_ctx_s {
     ngx_http_request_t           *request;
     ngx_http_llm_endpoint_e       endpoint;
     const ngx_llm_dialect_t      *dialect;      /* of the client */
+    const ngx_http_llm_call_t    *call;         /* NULL: a chat */
+    void                         *call_data;
     ngx_str_t                     id;           /* x-request-id */
 
     ngx_http_llm_key_t           *key;          /* NULL: auth off */

@@ -14,12 +14,15 @@
 
 
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_call.h"
 #include "ngx_http_llm_price.h"
 
 
 static ngx_int_t ngx_http_llm_answer_hold(ngx_http_llm_attempt_t *at,
     ngx_str_t *slice);
 static ngx_int_t ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_answer_call(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_answer_cost(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at,
     ngx_llm_error_t *err);
 static void ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at);
@@ -104,7 +107,8 @@ ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b)
     }
 
     if (!stream) {
-        return ngx_http_llm_answer_plain(at);
+        return at->ctx->call ? ngx_http_llm_answer_call(at)
+                             : ngx_http_llm_answer_plain(at);
     }
 
     if (!at->ended) {
@@ -397,6 +401,74 @@ ngx_http_llm_answer_plain(ngx_http_llm_attempt_t *at)
     ngx_http_llm_answer_whole(ctx);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_llm_answer_call(ngx_http_llm_attempt_t *at)
+{
+    ngx_int_t            rc;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    rc = ctx->call->answer(at);
+
+    if (rc == NGX_AGAIN) {
+        at->more = 1;
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED) {
+        at->fail = at->err.fail ? at->err.fail : NGX_LLM_FAIL_INVALID;
+        ctx->error_code = at->err.code;
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK || ctx->out.failed) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_llm_cost_tell(at, &ctx->usage);
+
+    if (at->told_cost && ngx_http_llm_answer_cost(at) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    at->ended = 1;
+
+    ngx_http_llm_answer_first(at);
+    ngx_http_llm_answer_whole(ctx);
+
+    return NGX_OK;
+}
+
+
+/* into the text that goes out; NGX_DECLINED: it has no place for it */
+
+static ngx_int_t
+ngx_http_llm_answer_cost(ngx_http_llm_attempt_t *at)
+{
+    ngx_int_t            rc;
+    ngx_str_t            text;
+    ngx_llm_out_t        out;
+    ngx_http_llm_ctx_t  *ctx;
+
+    ctx = at->ctx;
+
+    text.data = ctx->out.start;
+    text.len = ngx_llm_out_len(&ctx->out);
+
+    ngx_llm_out_init(&out, at->request->pool, NULL, 0,
+                     NGX_HTTP_LLM_MAX_ANSWER + NGX_HTTP_LLM_OUT_SIZE);
+
+    rc = ngx_llm_price_insert(at->request->pool, &text, ctx->usage.cost, &out);
+
+    if (rc == NGX_OK) {
+        ctx->out = out;
+    }
+
+    return rc;
 }
 
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_call.h"
 #include "ngx_http_llm_endpoint.h"
 #include "ngx_http_llm_price.h"
 #include "ngx_http_llm_sign.h"
@@ -28,8 +29,9 @@
 
 static ngx_int_t ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
+static ngx_int_t ngx_http_llm_attempt_request(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
-    size_t length, ngx_array_t *slices, ngx_str_t *head);
+    ngx_str_t *path, size_t length, ngx_array_t *slices, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
     ngx_str_t *head, ngx_array_t *slices);
 static ngx_chain_t **ngx_http_llm_attempt_buf(ngx_pool_t *pool,
@@ -43,11 +45,7 @@ ngx_int_t
 ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_deployment_t *dep)
 {
-    size_t                    length;
     ngx_int_t                 rc;
-    ngx_str_t                 head, *slice;
-    ngx_uint_t                i;
-    ngx_array_t               slices;
     ngx_http_llm_clocks_t    *m, *p;
     ngx_http_llm_attempt_t   *at;
     ngx_http_llm_provider_t  *provider;
@@ -102,16 +100,11 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     ctx->upstream_model = at->target.model;
 
-    if (ngx_array_init(&slices, r->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     rc = ngx_http_llm_attempt_price(at);
 
     if (rc == NGX_OK) {
-        rc = ngx_llm_request(&ctx->chat, at->dialect, &at->target,
-                             ctx->chat.text.len * NGX_HTTP_LLM_GROWTH + 65536,
-                             &slices, &at->err);
+        rc = ctx->call ? ctx->call->request(at)
+                       : ngx_http_llm_attempt_request(at);
     }
 
     if (rc == NGX_DECLINED) {
@@ -142,20 +135,57 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    length = 0;
-    slice = slices.elts;
+    return ngx_http_llm_attempt_reset(at);
+}
 
-    for (i = 0; i < slices.nelts; i++) {
+
+static ngx_int_t
+ngx_http_llm_attempt_request(ngx_http_llm_attempt_t *at)
+{
+    ngx_int_t        rc;
+    ngx_array_t      slices;
+    ngx_llm_chat_t  *chat;
+
+    chat = &at->ctx->chat;
+
+    if (ngx_array_init(&slices, chat->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_llm_request(chat, at->dialect, &at->target,
+                         chat->text.len * NGX_HTTP_LLM_GROWTH + 65536,
+                         &slices, &at->err);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_llm_attempt_out(at, NULL, &slices);
+}
+
+
+ngx_int_t
+ngx_http_llm_attempt_out(ngx_http_llm_attempt_t *at, ngx_str_t *path,
+    ngx_array_t *slices)
+{
+    size_t       length;
+    ngx_str_t    head, *slice;
+    ngx_uint_t   i;
+
+    length = 0;
+    slice = slices->elts;
+
+    for (i = 0; i < slices->nelts; i++) {
         length += slice[i].len;
     }
 
-    if (ngx_http_llm_attempt_head(at, length, &slices, &head) != NGX_OK
-        || ngx_http_llm_attempt_chain(at, &head, &slices) != NGX_OK)
+    if (ngx_http_llm_attempt_head(at, path, length, slices, &head)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_llm_attempt_reset(at);
+    return ngx_http_llm_attempt_chain(at, &head, slices);
 }
 
 
@@ -264,11 +294,11 @@ ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at)
 
 
 static ngx_int_t
-ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
-    ngx_array_t *slices, ngx_str_t *head)
+ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, ngx_str_t *path,
+    size_t length, ngx_array_t *slices, ngx_str_t *head)
 {
     u_char                   *p;
-    ngx_str_t                 path;
+    ngx_str_t                 target;
     ngx_uint_t                i;
     ngx_keyval_t             *kv;
     ngx_llm_out_t             out;
@@ -289,9 +319,15 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
                      NGX_HTTP_LLM_MAX_HEAD);
 
     ngx_llm_out_lit(&out, "POST ");
-    at->dialect->write_path(chat, &at->target, &out);
 
-    path.len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
+    if (path) {
+        ngx_llm_out_str(&out, path);
+
+    } else {
+        at->dialect->write_path(chat, &at->target, &out);
+    }
+
+    target.len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
 
     ngx_llm_out_lit(&out, " HTTP/1.1" CRLF);
 
@@ -309,10 +345,10 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, size_t length,
         }
     }
 
-    path.data = out.start + sizeof("POST ") - 1;
+    target.data = out.start + sizeof("POST ") - 1;
 
     if (!out.failed
-        && ngx_http_llm_sign(at, &path, slices, &out) != NGX_OK)
+        && ngx_http_llm_sign(at, &target, slices, &out) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -423,6 +459,7 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
     at->ended = 0;
     at->lingers = 0;
     at->first = 1;
+    at->more = 0;
 
     ngx_llm_json_end_init(&at->json_end);
     ngx_llm_usage_init(&ctx->usage);

@@ -9,6 +9,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_endpoint.h"
+#include "ngx_http_llm_call.h"
 
 
 /* header lines of a name, one after the other */
@@ -33,6 +34,7 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       ngx_string("POST"),
       NGX_HTTP_LLM_CHAT,
       &ngx_llm_openai,
+      NULL,
       0 },
 
     { ngx_string("/messages"),
@@ -40,6 +42,15 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       ngx_string("POST"),
       NGX_HTTP_LLM_CHAT,
       &ngx_llm_anthropic,
+      NULL,
+      0 },
+
+    { ngx_string("/embeddings"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_embed,
       0 },
 
     { ngx_string("/messages/count_tokens"),
@@ -47,12 +58,14 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       ngx_string("POST"),
       NGX_HTTP_LLM_COUNT,
       &ngx_llm_anthropic,
+      NULL,
       0 },
 
     { ngx_string("/models"),
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       ngx_string("GET, HEAD"),
       NGX_HTTP_LLM_MODELS,
+      NULL,
       NULL,
       0 },
 
@@ -61,9 +74,10 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       ngx_string("GET, HEAD"),
       NGX_HTTP_LLM_MODEL,
       NULL,
+      NULL,
       1 },
 
-    { ngx_null_string, 0, ngx_null_string, 0, NULL, 0 }
+    { ngx_null_string, 0, ngx_null_string, 0, NULL, NULL, 0 }
 };
 
 

@@ -20,6 +20,7 @@ typedef struct {
     ngx_http_llm_endpoint_e    endpoint;
     const ngx_llm_dialect_t   *dialect;     /* of its clients; NULL: headers
                                                tell */
+    const ngx_http_llm_call_t *call;        /* of NGX_HTTP_LLM_CALL */
     unsigned                   rest:1;      /* what follows the path counts,
                                                and is not empty */
 } ngx_http_llm_path_t;

@@ -9,6 +9,7 @@
 
 #include "ngx_http_llm_account.h"
 #include "ngx_http_llm_endpoint.h"
+#include "ngx_http_llm_call.h"
 
 #include <openssl/rand.h>
 
@@ -65,6 +66,7 @@ ngx_http_llm_handler(ngx_http_request_t *r)
     }
 
     ctx->endpoint = path->endpoint;
+    ctx->call = path->call;
 
     if (!(r->method & path->methods)) {
         if (ngx_http_llm_add_header(r, "Allow", &path->allow) != NGX_OK) {
@@ -94,7 +96,7 @@ ngx_http_llm_handler(ngx_http_request_t *r)
     case NGX_HTTP_LLM_MODEL:
         return ngx_http_llm_models_handler(r, ctx, &rest);
 
-    default: /* NGX_HTTP_LLM_CHAT, NGX_HTTP_LLM_COUNT */
+    default: /* NGX_HTTP_LLM_CHAT, NGX_HTTP_LLM_CALL, NGX_HTTP_LLM_COUNT */
         break;
     }
 
@@ -386,7 +388,8 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ctx->chat.count = (ctx->endpoint == NGX_HTTP_LLM_COUNT);
     ctx->chat.lazy = 1;
 
-    rc = ctx->dialect->read_request(&ctx->chat, &err);
+    rc = ctx->call ? ctx->call->read(r, ctx, &err)
+                   : ctx->dialect->read_request(&ctx->chat, &err);
 
     if (rc != NGX_OK) {
         return ngx_http_llm_refuse(r, ctx, rc, &err);

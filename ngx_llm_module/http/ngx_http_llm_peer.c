@@ -330,7 +330,15 @@ ngx_http_llm_free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
 
     fail = 0;
 
-    if (state) {
+    if (at->more) {
+
+        /* no failure: the next part of the request, by any server */
+
+        state = 0;
+        ctx->again = 1;
+        ctx->stale = 1;
+
+    } else if (state) {
 
         /* the core calls with a state for nothing but ngx_..._next() */
 
@@ -362,7 +370,7 @@ ngx_http_llm_free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     at->tries = pc->tries;
 
     pc->data = ctx;
-    pc->tries = 0;
+    pc->tries = at->more;
 
     if (fail == 0) {
         return;

@@ -355,7 +355,7 @@ ngx_http_llm_fallback(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_uint_t fail, ngx_uint_t mask)
 {
     ngx_str_t                *name, *used;
-    ngx_uint_t                i, j;
+    ngx_uint_t                i, j, on;
     ngx_http_llm_match_t      match;
     ngx_http_llm_model_t     *model;
     ngx_http_llm_fallback_t  *line;
@@ -364,7 +364,20 @@ ngx_http_llm_fallback(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     for (i = 0; i < ctx->asked->fallbacks.nelts; i++) {
 
-        if (!((line[i].on ? line[i].on : mask) & fail)) {
+        on = line[i].on;
+
+        if (ctx->call) {
+
+            /* another model's vectors, say, are of no use */
+
+            if (!line[i].embeddings) {
+                continue;
+            }
+
+            on &= ~(ngx_uint_t) NGX_HTTP_LLM_NEXT_OFF;
+        }
+
+        if (!((on ? on : mask) & fail)) {
             continue;
         }
 

@@ -212,6 +212,10 @@ ngx_http_llm_process_header(ngx_http_request_t *r)
 
         u->keepalive = at->body_done && at->keepalive;
 
+        if (at->more) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
         return ngx_http_llm_refused(r, at);
 
     default: /* NGX_AGAIN, NGX_ERROR */

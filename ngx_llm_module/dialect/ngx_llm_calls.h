@@ -1,0 +1,107 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * What dialects have beyond chat.
+ */
+
+
+#ifndef _NGX_LLM_CALLS_H_INCLUDED_
+#define _NGX_LLM_CALLS_H_INCLUDED_
+
+
+#include "ngx_llm_dialect.h"
+#include "ngx_llm_embed.h"
+
+
+/* embeddings of a provider */
+
+struct ngx_llm_embed_dialect_s {
+    ngx_uint_t                max_inputs;   /* of one request; more are sent
+                                               in several */
+
+    /* MAY be NULL: the same where the model decides */
+    ngx_uint_t              (*max)(ngx_llm_target_t *target);
+
+    ngx_uint_t                tokens;       /* may be token ids */
+
+    /*
+     * The body for the inputs from embed->first on.  NGX_OK, NGX_ERROR,
+     * NGX_DECLINED with err filled: it cannot be asked for there.
+     */
+    ngx_int_t               (*write_request)(ngx_llm_embed_t *embed,
+                                ngx_llm_target_t *target, ngx_llm_out_t *out,
+                                ngx_llm_error_t *err);
+
+    /* MAY be NULL: edits of the client's own text, where it is the same */
+    ngx_int_t               (*edit_request)(ngx_llm_embed_t *embed,
+                                ngx_llm_target_t *target, ngx_array_t *edits,
+                                ngx_llm_error_t *err);
+
+    /* MAY be NULL: the dialect's, with target->path "/embeddings" */
+    void                    (*write_path)(ngx_llm_embed_t *embed,
+                                ngx_llm_target_t *target, ngx_llm_out_t *out);
+
+    /*
+     * A whole 2xx body as ngx_llm_embed_parse() gives it: sets model, usage
+     * and a vector for each input.  NGX_DECLINED: it is no answer, or an
+     * error, which err says.
+     */
+    ngx_int_t               (*read_response)(ngx_llm_json_t *root,
+                                ngx_llm_embed_t *embed,
+                                ngx_llm_embed_answer_t *answer,
+                                ngx_llm_error_t *err);
+};
+
+
+extern const ngx_llm_embed_dialect_t  ngx_llm_openai_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_gemini_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed;
+
+
+/* clients, who all speak OpenAI's dialect here */
+
+/*
+ * Reads the body of a request of OpenAI's API into chat: root, model, user,
+ * stream.  need_model: it is an error if there is none.
+ */
+ngx_int_t ngx_llm_openai_read_call(ngx_llm_chat_t *chat,
+    ngx_uint_t need_model, ngx_llm_error_t *err);
+
+/* reads embed->chat->text; what it says is in embed and embed->chat */
+ngx_int_t ngx_llm_openai_read_embed(ngx_llm_embed_t *embed,
+    ngx_llm_error_t *err);
+
+/* NGX_OK, NGX_ERROR, NGX_DECLINED: a vector is none */
+ngx_int_t ngx_llm_openai_write_embed(ngx_llm_embed_t *embed,
+    ngx_llm_embed_answer_t *answer, ngx_llm_usage_t *usage,
+    ngx_llm_out_t *out);
+
+
+/* what writers of requests share */
+
+/*
+ * The inputs that are texts, as JSON strings with "," between; before and
+ * after: what stands around each
+ */
+void ngx_llm_embed_texts(ngx_llm_embed_t *embed, ngx_str_t *before,
+    ngx_str_t *after, ngx_llm_out_t *out);
+
+/*
+ * Names what the client said and is not sent: the end user, members that are
+ * not known; dimensions: they are not taken.  NGX_OK, NGX_DECLINED with err
+ * (dimensions, token ids: of a provider that has none), NGX_ERROR
+ */
+ngx_int_t ngx_llm_embed_check(ngx_llm_embed_t *embed,
+    ngx_llm_target_t *target, ngx_uint_t dimensions, ngx_llm_error_t *err);
+
+/* ngx_llm_cohere_embed.c: the members of a request but for the model */
+void ngx_llm_cohere_embed_members(ngx_llm_embed_t *embed,
+    ngx_llm_out_t *out);
+
+/* the vectors of an answer, not its usage; NGX_OK, NGX_DECLINED */
+ngx_int_t ngx_llm_cohere_embed_vectors(ngx_llm_json_t *root,
+    ngx_llm_embed_answer_t *answer);
+
+
+#endif /* _NGX_LLM_CALLS_H_INCLUDED_ */
