@@ -1193,6 +1193,21 @@ try('llm_user_required', run => sub {
              'llm_user_required: somebody');
 });
 
+try('llm_relay', run => sub {
+    my %alice = (key => "${secret}keys/alice",
+                 path => '/local/chat/completions');
+
+    answered(ask('gpt-new', %alice),
+             qr{^uri=/v1/chat/completions model=gpt-new key= },
+             'llm_relay: as it came, no key of the client');
+    answered(ask('gpt-new', %alice, path => '/local/v1/chat/completions?a=1'),
+             qr{^uri=/v1/chat/completions\?a=1 },
+             'llm_relay: a path that is whole');
+    is(ask('claude', %alice)->{status}, 403, 'llm_relay: only its models');
+    is(ask('gpt-new', path => '/local/chat/completions')->{status}, 401,
+       'llm_relay: only with a key');
+});
+
 
 sub first_token {
     my $res = ask('gpt-4o', body => { stream => JSON::PP::true });
@@ -1441,6 +1456,8 @@ for my $case (
     ['gpt-4o', [body => { messages => 'x' }], '400 invalid_request_error null'],
     ['claude-sonnet', [body => { n => 2 }],
      '400 invalid_request_error unsupported_parameter'],
+    ['claude-sonnet', [path => '/v1/moderations'],
+     '400 invalid_request_error unsupported_endpoint'],
     ['claude-sonnet', [body => { reasoning_effort => 'a lot' }],
      '400 invalid_request_error invalid_value'],
     ['gpt-4o', [key => 'x'], '401 authentication_error invalid_api_key'],

@@ -412,3 +412,62 @@ like($res->{body}, qr/"usage":\{"prompt_tokens":7,"total_tokens":7,
 is($res->{headers}{'x-llm-cost'}, '0.000014000', "as a header");
 --- model: deployment a up-a; price input=2 output=0;
 --- location: llm_auth off; llm_usage_cost on;
+
+
+
+=== TEST 16: Cohere
+--- do
+provider('a')->play('json {"id":"x","response_type":"embeddings_by_type",'
+    . '"embeddings":{"float":[[1,2],[3,4]]},"texts":["a","b"],"meta":'
+    . '{"api_version":{"version":"2"},"billed_units":{"input_tokens":5}}}'
+    . "\n");
+
+my $res = embed(input => '["a","b"]', dimensions => 256, user => '"u"');
+
+is(sent()->{line}, 'POST /v2/embed HTTP/1.1', "path");
+is(sent()->{headers}{authorization}, 'Bearer secret-of-provider', "key");
+is(sent()->{body}, '{"model":"embed-v4.0","input_type":"search_document",'
+   . '"texts":["a","b"],"embedding_types":["float"],"output_dimension":256}',
+   "body");
+is($res->{body}, '{"object":"list","data":[{"object":"embedding","index":0,'
+   . '"embedding":[1,2]},{"object":"embedding","index":1,"embedding":[3,4]}],'
+   . '"model":"m","usage":{"prompt_tokens":5,"total_tokens":5}}', "answer");
+is($res->{headers}{'x-llm-dropped-params'}, 'user', "named");
+--- provider_a eval
+"dialect cohere; url http://127.0.0.1:" . Gateway::provider('a')->port . "/v2;"
+--- model: deployment a embed-v4.0;
+
+
+
+=== TEST 17: Mistral
+--- do
+provider('a')->play(openai('[1,2]'));
+
+my $res = embed(dimensions => 256, user => '"u"', encoding_format => '"base64"');
+
+is(sent()->{line}, 'POST /v1/embeddings HTTP/1.1', "path");
+is(sent()->{body}, '{"model":"codestral-embed","input":["hi"],'
+   . '"output_dimension":256}', "body");
+like($res->{body}, qr/"embedding":"\Q${\pack64(1, 2)}\E"/, "packed");
+like($res->{body}, qr/"prompt_tokens":7/, "usage");
+is($res->{headers}{'x-llm-dropped-params'}, 'user', "named");
+--- provider_a: dialect mistral;
+--- model: deployment a codestral-embed;
+
+
+
+=== TEST 18: Ollama
+--- do
+provider('a')->play('json {"model":"x","embeddings":[[1,2],[3,4]],'
+    . '"total_duration":1,"prompt_eval_count":6}' . "\n");
+
+my $res = embed(input => '["a","b"]');
+
+is(sent()->{line}, 'POST /api/embed HTTP/1.1', "path");
+is(sent()->{body}, '{"model":"nomic-embed-text","input":["a","b"],'
+   . '"truncate":false}', "body");
+like($res->{body}, qr/"embedding":\[1,2\].*"embedding":\[3,4\]/, "answer");
+like($res->{body}, qr/"prompt_tokens":6/, "usage");
+--- provider_a eval
+"dialect ollama; url http://127.0.0.1:" . Gateway::provider('a')->port . "/api;"
+--- model: deployment a nomic-embed-text;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_anthropic.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_scan.h"
 
 
@@ -25,6 +26,20 @@ static ngx_uint_t ngx_llm_anthropic_error_status(ngx_llm_json_t *error,
 static ngx_uint_t ngx_llm_anthropic_find(ngx_str_t *text, char *what);
 static uint32_t ngx_llm_anthropic_unicode(u_char *p, u_char *last);
 static ngx_uint_t ngx_llm_anthropic_space(uint32_t c);
+
+
+static void ngx_llm_anthropic_relay_usage(ngx_uint_t name,
+    ngx_llm_json_t *node, ngx_llm_usage_t *usage);
+
+
+static char  *ngx_llm_anthropic_usages[] = { "usage", NULL };
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay = {
+    NULL,
+    ngx_llm_anthropic_usages,
+    ngx_llm_anthropic_relay_usage
+};
 
 
 const ngx_llm_dialect_t  ngx_llm_anthropic = {
@@ -54,7 +69,8 @@ const ngx_llm_dialect_t  ngx_llm_anthropic = {
     ngx_null_string,
     NULL,
 
-    NULL
+    NULL,
+    &ngx_llm_anthropic_relay
 };
 
 
@@ -499,5 +515,38 @@ ngx_llm_anthropic_count(ngx_str_t *text)
 
         p = ngx_llm_anthropic_char(p, last, &c);
         n++;
+    }
+}
+
+
+/* of a stream: the last event may tell the output alone */
+
+static void
+ngx_llm_anthropic_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    int64_t                      prompt, cached, write;
+    ngx_llm_usage_t              said;
+    ngx_llm_anthropic_reader_t   state;
+
+    prompt = usage->prompt;
+    cached = usage->cached;
+    write = usage->cache_write;
+
+    ngx_memzero(&state, sizeof(ngx_llm_anthropic_reader_t));
+    ngx_llm_usage_init(&said);
+
+    ngx_llm_anthropic_usage(node, &state, &said);
+
+    if (!said.reported) {
+        return;
+    }
+
+    *usage = said;
+
+    if (ngx_llm_json_set(node, "input_tokens") == NULL && prompt >= 0) {
+        usage->prompt = prompt;
+        usage->cached = cached;
+        usage->cache_write = write;
     }
 }

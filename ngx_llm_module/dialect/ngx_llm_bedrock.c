@@ -49,7 +49,8 @@ const ngx_llm_dialect_t  ngx_llm_bedrock = {
     ngx_string("x-amzn-errortype"),
     ngx_llm_bedrock_read_error_header,
 
-    &ngx_llm_bedrock_embed
+    &ngx_llm_bedrock_embed,
+    NULL
 };
 
 

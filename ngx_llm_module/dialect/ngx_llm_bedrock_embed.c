@@ -36,6 +36,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed = {
     ngx_llm_bedrock_embed_write,
     NULL,
     ngx_llm_bedrock_embed_path,
+    ngx_null_string,
     ngx_llm_bedrock_embed_read
 };
 

@@ -38,9 +38,13 @@ struct ngx_llm_embed_dialect_s {
                                 ngx_llm_target_t *target, ngx_array_t *edits,
                                 ngx_llm_error_t *err);
 
-    /* MAY be NULL: the dialect's, with target->path "/embeddings" */
+    /*
+     * MAY be NULL: "path" below the base, or the dialect's own where that is
+     * empty, with target->path "/embeddings"
+     */
     void                    (*write_path)(ngx_llm_embed_t *embed,
                                 ngx_llm_target_t *target, ngx_llm_out_t *out);
+    ngx_str_t                 path;
 
     /*
      * A whole 2xx body as ngx_llm_embed_parse() gives it: sets model, usage
@@ -57,6 +61,35 @@ struct ngx_llm_embed_dialect_s {
 extern const ngx_llm_embed_dialect_t  ngx_llm_openai_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_gemini_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_cohere_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_mistral_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_ollama_embed;
+
+
+/* requests that are passed on to a provider */
+
+typedef struct ngx_llm_relay_dialect_s  ngx_llm_relay_dialect_t;
+
+struct ngx_llm_relay_dialect_s {
+    char                    **paths;        /* of OpenAI's API, and "/rerank",
+                                               that it serves in that form;
+                                               ends with NULL; MAY be NULL */
+
+    char                    **usage;        /* members that tell it, in any
+                                               answer; ends with NULL */
+
+    /* the value of one of these; what it does not say stays as it is */
+    void                    (*read_usage)(ngx_uint_t name,
+                                ngx_llm_json_t *node, ngx_llm_usage_t *usage);
+};
+
+
+extern const ngx_llm_relay_dialect_t  ngx_llm_openai_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay;
 
 
 /* clients, who all speak OpenAI's dialect here */
@@ -70,6 +103,11 @@ ngx_int_t ngx_llm_openai_read_call(ngx_llm_chat_t *chat,
 
 /* reads embed->chat->text; what it says is in embed and embed->chat */
 ngx_int_t ngx_llm_openai_read_embed(ngx_llm_embed_t *embed,
+    ngx_llm_error_t *err);
+
+/* an answer in OpenAI's form, of whoever sends it */
+ngx_int_t ngx_llm_openai_embed_read(ngx_llm_json_t *root,
+    ngx_llm_embed_t *embed, ngx_llm_embed_answer_t *answer,
     ngx_llm_error_t *err);
 
 /* NGX_OK, NGX_ERROR, NGX_DECLINED: a vector is none */

@@ -227,6 +227,9 @@ struct ngx_llm_dialect_s {
 
     /* MAY be NULL: there are no embeddings; see ngx_llm_calls.h */
     const struct ngx_llm_embed_dialect_s  *embed;
+
+    /* MAY be NULL: nothing is passed on but by llm_relay, unmetered */
+    const struct ngx_llm_relay_dialect_s  *relay;
 };
 
 

@@ -58,7 +58,8 @@ const ngx_llm_dialect_t  ngx_llm_gemini = {
     ngx_null_string,
     NULL,
 
-    &ngx_llm_gemini_embed
+    &ngx_llm_gemini_embed,
+    &ngx_llm_gemini_relay
 };
 
 

@@ -29,6 +29,9 @@ static ngx_int_t ngx_llm_gemini_embed_read(ngx_llm_json_t *root,
     ngx_llm_embed_t *embed, ngx_llm_embed_answer_t *answer,
     ngx_llm_error_t *err);
 
+static void ngx_llm_gemini_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage);
+
 
 const ngx_llm_embed_dialect_t  ngx_llm_gemini_embed = {
     NGX_LLM_GEMINI_EMBED_MAX,
@@ -37,7 +40,18 @@ const ngx_llm_embed_dialect_t  ngx_llm_gemini_embed = {
     ngx_llm_gemini_embed_write,
     NULL,
     ngx_llm_gemini_embed_path,
+    ngx_null_string,
     ngx_llm_gemini_embed_read
+};
+
+
+static char  *ngx_llm_gemini_usages[] = { "usageMetadata", NULL };
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay = {
+    NULL,
+    ngx_llm_gemini_usages,
+    ngx_llm_gemini_relay_usage
 };
 
 
@@ -196,4 +210,12 @@ ngx_llm_gemini_embed_read(ngx_llm_json_t *root, ngx_llm_embed_t *embed,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_llm_gemini_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    ngx_llm_gemini_usage(node, usage);
 }

@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_mistral.h"
+#include "ngx_llm_calls.h"
 
 
 static void ngx_llm_mistral_write_path(ngx_llm_chat_t *chat,
@@ -37,7 +38,10 @@ const ngx_llm_dialect_t  ngx_llm_mistral = {
 
     NULL,
     ngx_null_string,
-    NULL
+    NULL,
+
+    &ngx_llm_mistral_embed,
+    &ngx_llm_mistral_relay
 };
 
 

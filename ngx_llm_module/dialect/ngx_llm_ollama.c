@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_ollama.h"
+#include "ngx_llm_calls.h"
 
 
 static void ngx_llm_ollama_write_path(ngx_llm_chat_t *chat,
@@ -41,7 +42,10 @@ const ngx_llm_dialect_t  ngx_llm_ollama = {
 
     NULL,
     ngx_null_string,
-    NULL
+    NULL,
+
+    &ngx_llm_ollama_embed,
+    &ngx_llm_ollama_relay
 };
 
 

@@ -51,7 +51,8 @@ const ngx_llm_dialect_t  ngx_llm_openai = {
     ngx_null_string,
     NULL,
 
-    &ngx_llm_openai_embed
+    &ngx_llm_openai_embed,
+    &ngx_llm_openai_relay
 };
 
 

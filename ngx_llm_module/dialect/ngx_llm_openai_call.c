@@ -7,10 +7,53 @@
 
 
 #include "ngx_llm_calls.h"
+#include "ngx_llm_openai.h"
 
 
 static ngx_int_t ngx_llm_openai_call_model(ngx_llm_chat_t *chat,
     ngx_llm_json_t *node, ngx_llm_error_t *err);
+static void ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage);
+
+
+static char  *ngx_llm_openai_paths[] = {
+    "/completions",
+    "/moderations",
+    "/rerank",
+    "/images/generations",
+    "/images/edits",
+    "/images/variations",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/files",
+    "/batches",
+    NULL
+};
+
+
+static char  *ngx_llm_mistral_paths[] = {
+    "/moderations",
+    "/audio/transcriptions",
+    NULL
+};
+
+
+static char  *ngx_llm_openai_usages[] = { "usage", NULL };
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_openai_relay = {
+    ngx_llm_openai_paths,
+    ngx_llm_openai_usages,
+    ngx_llm_openai_relay_usage
+};
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay = {
+    ngx_llm_mistral_paths,
+    ngx_llm_openai_usages,
+    ngx_llm_openai_relay_usage
+};
 
 
 ngx_int_t
@@ -103,4 +146,28 @@ ngx_llm_openai_call_model(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
     }
 
     return NGX_OK;
+}
+
+
+/* rerank of Jina and others says a total alone */
+
+static void
+ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    int64_t          total;
+    ngx_llm_usage_t  said;
+
+    if (ngx_llm_openai_usage(node, &said) == NGX_OK) {
+        *usage = said;
+        return;
+    }
+
+    total = ngx_llm_json_count(node, "total_tokens", -1);
+
+    if (total >= 0) {
+        usage->prompt = total;
+        usage->completion = 0;
+        usage->reported = 1;
+    }
 }

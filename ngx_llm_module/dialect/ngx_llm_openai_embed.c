@@ -22,9 +22,6 @@ static ngx_int_t ngx_llm_openai_embed_write(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_openai_embed_edit(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_error_t *err);
-static ngx_int_t ngx_llm_openai_embed_read(ngx_llm_json_t *root,
-    ngx_llm_embed_t *embed, ngx_llm_embed_answer_t *answer,
-    ngx_llm_error_t *err);
 
 
 const ngx_llm_embed_dialect_t  ngx_llm_openai_embed = {
@@ -34,6 +31,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_openai_embed = {
     ngx_llm_openai_embed_write,
     ngx_llm_openai_embed_edit,
     NULL,
+    ngx_null_string,
     ngx_llm_openai_embed_read
 };
 
@@ -448,7 +446,7 @@ ngx_llm_openai_embed_edit(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_llm_openai_embed_read(ngx_llm_json_t *root, ngx_llm_embed_t *embed,
     ngx_llm_embed_answer_t *answer, ngx_llm_error_t *err)
 {

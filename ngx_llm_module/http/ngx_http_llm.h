@@ -238,6 +238,8 @@ struct ngx_http_llm_provider_s {
     ngx_http_upstream_conf_t      upstream;
     ngx_http_llm_peers_t         *peers;        /* NULL: a block of the user */
     ngx_http_llm_limits_t        *limits;       /* NULL: none */
+    ngx_http_llm_model_t         *direct;       /* it alone, for who asks for
+                                                   a provider */
 
     u_char                       *file;
     ngx_uint_t                    line;
@@ -633,6 +635,7 @@ struct ngx_http_llm_main_conf_s {
     ngx_cycle_t                  *cycle;        /* of this configuration */
     u_char                       *file;         /* of the first such token */
     ngx_uint_t                    line;
+    ngx_array_t                   relays;       /* ngx_http_llm_loc_conf_t * */
     time_t                        created;      /* for /v1/models */
     uint64_t                      warned;       /* variables of the body that
                                                    were read too early; of this
@@ -643,6 +646,8 @@ struct ngx_http_llm_main_conf_s {
 typedef struct {
     ngx_flag_t                    gateway;
     ngx_str_t                     prefix;
+    ngx_str_t                     relay_name;   /* llm_relay */
+    ngx_http_llm_provider_t      *relay;
     ngx_http_llm_mock_t          *mock;
 
     ngx_uint_t                    auth;         /* NGX_HTTP_LLM_AUTH_* */
@@ -719,6 +724,8 @@ struct ngx_http_llm_attempt_s {
 
     ngx_chain_t                  *out;          /* head and body */
     void                         *state;        /* of a call */
+    ngx_buf_t                    *patch;        /* in a body in a file */
+    ngx_str_t                     type;         /* of a call's answer */
 
     /* the provider's own balancer */
     ngx_event_get_peer_pt         get;
@@ -772,6 +779,8 @@ struct ngx_http_llm_attempt_s {
     unsigned                      tell_cost:1;  /* llm_usage_cost */
     unsigned                      told_cost:1;  /* by this frame */
     unsigned                      more:1;       /* its request goes on */
+    unsigned                      raw:1;        /* its answer is passed on as
+                                                   it comes */
 };
 
 
@@ -781,6 +790,8 @@ struct ngx_http_llm_ctx_s {
     const ngx_llm_dialect_t      *dialect;      /* of the client */
     const ngx_http_llm_call_t    *call;         /* NULL: a chat */
     void                         *call_data;
+    ngx_int_t                   (*feed)(ngx_http_request_t *r, void *data,
+                                     u_char *p, u_char *last);
     ngx_str_t                     id;           /* x-request-id */
 
     ngx_http_llm_key_t           *key;          /* NULL: auth off */
@@ -831,6 +842,7 @@ struct ngx_http_llm_ctx_s {
     int64_t                       frame_min;    /* bytes of the shortest */
 
     unsigned                      auth_done:1;
+    unsigned                      keep:1;       /* the body stays as it is */
     unsigned                      chat_read:1;
     unsigned                      routed:1;
     unsigned                      fallback:1;   /* another model serves */
@@ -868,6 +880,14 @@ void ngx_http_llm_start(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx);
  * err (403, 404), NGX_ERROR.
  */
 ngx_int_t ngx_http_llm_route(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err);
+
+/*
+ * The same for a provider that was chosen without a model; ctx->chat.model is
+ * the provider's name for one, if the request names it.
+ */
+ngx_int_t ngx_http_llm_route_direct(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_http_llm_provider_t *provider,
     ngx_llm_error_t *err);
 
 /*
@@ -934,6 +954,12 @@ void ngx_http_llm_final_error(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
  * failed, at->fail says how; NGX_ERROR.
  */
 ngx_int_t ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b);
+
+/* the attempt is good */
+void ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at);
+
+/* nothing more is to come: it is settled before the last bytes leave */
+void ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx);
 
 /* what a status >= 300 with the body held so far means; NGX_DECLINED */
 ngx_int_t ngx_http_llm_answer_refusal(ngx_http_llm_attempt_t *at);

@@ -25,10 +25,8 @@ static ngx_int_t ngx_http_llm_answer_call(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_answer_cost(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_answer_error(ngx_http_llm_attempt_t *at,
     ngx_llm_error_t *err);
-static void ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_answer_text(ngx_http_llm_ctx_t *ctx,
     ngx_llm_response_t *res);
-static void ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx);
 static void ngx_http_llm_answer_frame(ngx_http_llm_ctx_t *ctx, size_t len);
 
 
@@ -494,7 +492,7 @@ ngx_http_llm_answer_text(ngx_http_llm_ctx_t *ctx, ngx_llm_response_t *res)
 
 /* nothing more is to come: it is settled before the last bytes leave */
 
-static void
+void
 ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx)
 {
     ctx->done = 1;
@@ -504,7 +502,7 @@ ngx_http_llm_answer_whole(ngx_http_llm_ctx_t *ctx)
 }
 
 
-static void
+void
 ngx_http_llm_answer_first(ngx_http_llm_attempt_t *at)
 {
     ngx_time_t          *tp;

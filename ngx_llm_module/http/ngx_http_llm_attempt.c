@@ -34,8 +34,6 @@ static ngx_int_t ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at,
     ngx_str_t *path, size_t length, ngx_array_t *slices, ngx_str_t *head);
 static ngx_int_t ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at,
     ngx_str_t *head, ngx_array_t *slices);
-static ngx_chain_t **ngx_http_llm_attempt_buf(ngx_pool_t *pool,
-    ngx_chain_t **ll, ngx_str_t *text);
 static ngx_msec_t ngx_http_llm_attempt_clock(ngx_msec_t model,
     ngx_msec_t provider, ngx_msec_t def);
 static void ngx_http_llm_attempt_cleanup(void *data);
@@ -398,7 +396,7 @@ ngx_http_llm_attempt_chain(ngx_http_llm_attempt_t *at, ngx_str_t *head,
 }
 
 
-static ngx_chain_t **
+ngx_chain_t **
 ngx_http_llm_attempt_buf(ngx_pool_t *pool, ngx_chain_t **ll, ngx_str_t *text)
 {
     ngx_buf_t    *b;
@@ -460,6 +458,12 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
     at->lingers = 0;
     at->first = 1;
     at->more = 0;
+    at->raw = 0;
+    at->type.len = 0;
+
+    if (at->patch) {
+        at->patch->in_file = 1;
+    }
 
     ngx_llm_json_end_init(&at->json_end);
     ngx_llm_usage_init(&ctx->usage);

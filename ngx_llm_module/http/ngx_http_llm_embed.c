@@ -40,10 +40,12 @@ static ngx_int_t ngx_http_llm_embed_out(ngx_http_llm_attempt_t *at,
 
 const ngx_http_llm_call_t  ngx_http_llm_embed = {
     ngx_string("/embeddings"),
+    ngx_null_string,
+    NULL,
     ngx_http_llm_embed_read,
     ngx_http_llm_embed_request,
     ngx_http_llm_embed_answer,
-    1
+    0, 0, 0
 };
 
 
@@ -256,6 +258,11 @@ ngx_http_llm_embed_path(ngx_http_llm_attempt_t *at,
 
     if (dialect->embed->write_path) {
         dialect->embed->write_path(&state->part, &at->target, &out);
+
+    } else if (dialect->embed->path.len) {
+        ngx_llm_out_str(&out, &at->target.base);
+        ngx_llm_out_data(&out, dialect->embed->path.data,
+                         dialect->embed->path.len);
 
     } else {
         dialect->write_path(&at->ctx->chat, &at->target, &out);

@@ -9,7 +9,7 @@
 
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_endpoint.h"
-#include "ngx_http_llm_call.h"
+#include "ngx_http_llm_relay.h"
 
 
 /* header lines of a name, one after the other */
@@ -61,6 +61,102 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       NULL,
       0 },
 
+    { ngx_string("/moderations"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_moderations,
+      0 },
+
+    { ngx_string("/rerank"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_rerank,
+      0 },
+
+    { ngx_string("/images/generations"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_images,
+      0 },
+
+    { ngx_string("/images/edits"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_edits,
+      0 },
+
+    { ngx_string("/images/variations"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_variations,
+      0 },
+
+    { ngx_string("/audio/speech"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_speech,
+      0 },
+
+    { ngx_string("/audio/transcriptions"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_transcriptions,
+      0 },
+
+    { ngx_string("/audio/translations"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_translations,
+      0 },
+
+    { ngx_string("/files"),
+      NGX_HTTP_GET|NGX_HTTP_POST,
+      ngx_string("GET, POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_files,
+      0 },
+
+    { ngx_string("/files/"),
+      NGX_HTTP_GET|NGX_HTTP_DELETE,
+      ngx_string("GET, DELETE"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_files,
+      1 },
+
+    { ngx_string("/batches"),
+      NGX_HTTP_GET|NGX_HTTP_POST,
+      ngx_string("GET, POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_batches,
+      0 },
+
+    { ngx_string("/batches/"),
+      NGX_HTTP_GET|NGX_HTTP_POST,
+      ngx_string("GET, POST"),
+      NGX_HTTP_LLM_CALL,
+      &ngx_llm_openai,
+      &ngx_http_llm_batches,
+      1 },
+
     { ngx_string("/models"),
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       ngx_string("GET, HEAD"),
@@ -101,6 +197,15 @@ ngx_http_llm_path(ngx_http_request_t *r, ngx_str_t *rest)
 
     uri.data += llcf->prefix.len;
     uri.len -= llcf->prefix.len;
+
+    if (llcf->relay) {
+
+        if (rest) {
+            *rest = uri;
+        }
+
+        return (ngx_http_llm_path_t *) &ngx_http_llm_relay_path;
+    }
 
     if (uri.len > 3 && ngx_strncmp(uri.data, "/v1/", 4) == 0) {
         uri.data += 3;

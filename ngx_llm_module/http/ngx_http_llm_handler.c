@@ -100,13 +100,21 @@ ngx_http_llm_handler(ngx_http_request_t *r)
         break;
     }
 
-    rc = ngx_http_llm_check_type(r, &err);
+    rc = NGX_OK;
+
+    if (ctx->call && ctx->call->begin) {
+        rc = ctx->call->begin(r, ctx, &rest, &err);
+    }
+
+    if (rc == NGX_OK && !ctx->keep) {
+        rc = ngx_http_llm_check_type(r, &err);
+    }
 
     if (rc != NGX_OK) {
         return ngx_http_llm_refuse(r, ctx, rc, &err);
     }
 
-    r->request_body_in_single_buf = 1;
+    r->request_body_in_single_buf = !ctx->keep;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_llm_body_handler);
 
@@ -371,11 +379,11 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         return ngx_http_llm_refuse(r, ctx, rc, &err);
     }
 
-    if (ngx_http_llm_body_collect(r, &ctx->body) != NGX_OK) {
+    if (!ctx->keep && ngx_http_llm_body_collect(r, &ctx->body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->body.len == 0) {
+    if (ctx->body.len == 0 && !ctx->keep) {
         rc = ngx_llm_error(r->pool, &err, NGX_HTTP_BAD_REQUEST,
                            "invalid_request_error", NULL, NULL,
                            "the request has no body, a JSON object is "
@@ -399,7 +407,8 @@ ngx_http_llm_process(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
     ctx->start = ngx_current_msec;
     ctx->heard = ngx_current_msec;
 
-    rc = ngx_http_llm_route(r, ctx, &err);
+    rc = (ctx->call && ctx->call->direct) ? NGX_OK
+                                          : ngx_http_llm_route(r, ctx, &err);
 
     if (rc != NGX_OK) {
         return ngx_http_llm_refuse(r, ctx, rc, &err);

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_call.h"
 
 
 /* read from one provider before others get their turn */
@@ -52,6 +52,10 @@ ngx_http_llm_input_filter(void *data, ssize_t bytes)
 
     ngx_http_llm_clock_received(ctx);
     ngx_http_llm_input_turn(ctx, bytes);
+
+    if (at->raw) {
+        return ngx_http_llm_relay_input(at, bytes);
+    }
 
     in = u->buffer;
     in.pos = u->buffer.last;

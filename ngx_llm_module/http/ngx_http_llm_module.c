@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm.h"
+#include "ngx_http_llm_relay.h"
 #include "ngx_http_llm_keepalive.h"
 #include "ngx_http_llm_account.h"
 #include "ngx_http_llm_limit.h"
@@ -145,6 +146,13 @@ static ngx_command_t  ngx_http_llm_commands[] = {
     { ngx_string("llm_gateway"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_llm_gateway,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("llm_relay"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_llm_relay,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -319,6 +327,10 @@ ngx_http_llm_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                 unnamed;
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_llm_main_conf_t  *lmcf;
+
+    if (llcf->relay_name.data) {
+        return "cannot stand beside \"llm_relay\"";
+    }
 
     if (llcf->gateway != NGX_CONF_UNSET) {
         return "is duplicate";
@@ -608,6 +620,10 @@ ngx_http_llm_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_llm_relay_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (lmcf->ngateways == 0) {
         return NGX_OK;
     }
@@ -823,6 +839,12 @@ ngx_http_llm_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (prev->gateway == 1) {
             conf->gateway = 1;
             conf->prefix = prev->prefix;
+
+            if (prev->relay_name.data
+                && ngx_http_llm_relay_inherit(cf, prev, conf) != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
 
             if (clcf->lmt_excpt && clcf->handler == NULL) {
                 clcf->handler = ngx_http_llm_handler;

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_llm.h"
+#include "ngx_http_llm_call.h"
 
 
 #define NGX_HTTP_LLM_ROUTE_DEPTH  8
@@ -99,6 +99,78 @@ ngx_http_llm_route(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     return ngx_http_llm_stage_init(r, ctx, model, &name, &match);
+}
+
+
+ngx_int_t
+ngx_http_llm_route_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_http_llm_provider_t *provider, ngx_llm_error_t *err)
+{
+    ngx_uint_t                   i, j;
+    ngx_http_llm_match_t         match;
+    ngx_http_llm_model_t       **model;
+    ngx_http_llm_main_conf_t    *lmcf;
+    ngx_http_llm_deployment_t   *dep;
+
+    ctx->model = ctx->chat.model;
+
+    ngx_memzero(&match, sizeof(ngx_http_llm_match_t));
+    match.star = ctx->model;
+
+    if (ctx->model.len) {
+
+        if (!ngx_http_llm_model_allowed(r, ctx, &ctx->model)) {
+            return ngx_llm_error(r->pool, err, NGX_HTTP_FORBIDDEN,
+                                 "permission_error", "model_not_allowed",
+                                 "model", "the model \"%*s\" may not be used "
+                                 "with this key here",
+                                 ngx_min(ctx->model.len, 128),
+                                 ctx->model.data);
+        }
+
+        goto found;
+    }
+
+    /* it serves a model that the key may use, or the key may use all */
+
+    lmcf = ngx_http_get_module_main_conf(r, ngx_http_llm_module);
+
+    if (ngx_http_llm_model_allowed(r, ctx, &provider->direct->name)) {
+        goto found;
+    }
+
+    model = lmcf->models.elts;
+
+    for (i = 0; i < lmcf->models.nelts; i++) {
+
+        if (!ngx_http_llm_model_allowed(r, ctx, &model[i]->name)) {
+            continue;
+        }
+
+        dep = model[i]->deployments.elts;
+
+        for (j = 0; j < model[i]->deployments.nelts; j++) {
+            if (dep[j].provider == provider) {
+                goto found;
+            }
+        }
+    }
+
+    return ngx_llm_error(r->pool, err, NGX_HTTP_FORBIDDEN,
+                         "permission_error", "model_not_allowed", NULL,
+                         "the provider \"%V\" may not be used with this key "
+                         "here", &provider->name);
+
+found:
+
+    ctx->asked = provider->direct;
+
+    if (ngx_array_init(&ctx->tried, r->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_llm_stage_init(r, ctx, provider->direct, &ctx->model,
+                                   &match);
 }
 
 
@@ -316,6 +388,14 @@ ngx_http_llm_stage_next(ngx_http_llm_ctx_t *ctx, ngx_uint_t fail,
         if (ctx->retry_after == -1 || rc < ctx->retry_after) {
             ctx->retry_after = rc;
         }
+    }
+
+    /* what is made at a provider is not to be made twice */
+
+    if (ctx->call && ctx->call->direct
+        && !(ctx->request->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
+    {
+        return NULL;
     }
 
     if (fail == NGX_LLM_FAIL_ERROR && stage->n == 1 && !stage->repeated

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_llm_account.h"
+#include "ngx_http_llm_call.h"
 #include "ngx_http_llm_keepalive.h"
 #include "ngx_http_llm_price.h"
 
@@ -35,6 +36,8 @@ static ngx_int_t ngx_http_llm_read_line(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_head_done(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_error_type(ngx_http_request_t *r,
+    ngx_http_llm_attempt_t *at, ngx_str_t *value);
+static ngx_int_t ngx_http_llm_keep_type(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *value);
 static ngx_int_t ngx_http_llm_pass_header(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
@@ -197,6 +200,11 @@ ngx_http_llm_process_header(ngx_http_request_t *r)
         if (rc != NGX_OK) {
             return rc;
         }
+    }
+
+    if (at->raw) {
+        ngx_http_llm_answer_first(at);
+        return ngx_http_llm_send_head(r, at);
     }
 
     rc = ngx_http_llm_answer_begin(at, &u->buffer);
@@ -403,7 +411,9 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
             at->json = ngx_http_llm_value_is("application/json")
                        || (ngx_http_llm_value_has("json")
                            && !ngx_http_llm_value_has("ndjson"));
-            return NGX_OK;
+
+            return at->ctx->call ? ngx_http_llm_keep_type(r, at, &value)
+                                 : NGX_OK;
         }
 
         break;
@@ -473,6 +483,23 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     }
 
     return ngx_http_llm_pass_header(r, at, &name, &value);
+}
+
+
+/* of a body that is passed on; the buffer is used again for it */
+
+static ngx_int_t
+ngx_http_llm_keep_type(ngx_http_request_t *r, ngx_http_llm_attempt_t *at,
+    ngx_str_t *value)
+{
+    at->type.data = ngx_pstrdup(r->pool, value);
+    if (at->type.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    at->type.len = value->len;
+
+    return NGX_OK;
 }
 
 
@@ -587,8 +614,18 @@ ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         at->chunked_body = 0;
     }
 
+    if (r->method == NGX_HTTP_HEAD) {
+        at->length = 0;
+        at->chunked_body = 0;
+    }
+
     if (at->length == -1 && !at->chunked_body) {
         at->keepalive = 0;
+    }
+
+    if (at->ctx->call && at->status.code < 300) {
+        at->raw = at->ctx->call->relay
+                  && (at->ctx->call->through || !at->json);
     }
 
     if (at->fail == 0 && at->encoded && at->status.code < 300) {
@@ -677,6 +714,17 @@ ngx_http_llm_send_head(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     u->headers_in.status_n = NGX_HTTP_OK;
     u->state->status = at->status.code;
 
+    if (at->raw) {
+
+        if (ngx_http_llm_relay_head(at) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* what has come of the body lies in the buffer */
+
+        return ngx_http_llm_set_headers(r, at);
+    }
+
     if (at->stream) {
         u->headers_in.content_length_n = -1;
         u->length = -1;
@@ -715,7 +763,7 @@ ngx_http_llm_set_headers(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
             return NGX_ERROR;
         }
 
-    } else {
+    } else if (!at->raw) {
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         r->headers_out.content_type_lowcase = NULL;
@@ -735,7 +783,7 @@ ngx_http_llm_set_headers(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         return NGX_ERROR;
     }
 
-    return at->stream ? NGX_OK : ngx_http_llm_cost_header(r, at);
+    return (at->stream || at->raw) ? NGX_OK : ngx_http_llm_cost_header(r, at);
 }
 
 
@@ -836,6 +884,11 @@ ngx_http_llm_finish(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
         u->header_sent = 1;
 
+        return;
+    }
+
+    if (ctx->attempt->raw) {
+        ngx_http_llm_relay_end(ctx->attempt);
         return;
     }
 

@@ -21,6 +21,10 @@ static ngx_pool_t  *fuzz_pool;
 static const ngx_llm_dialect_t  *fuzz_dialects[] = {
     &ngx_llm_openai,
     &ngx_llm_gemini,
+    &ngx_llm_bedrock,
+    &ngx_llm_cohere,
+    &ngx_llm_mistral,
+    &ngx_llm_ollama,
 };
 
 #define FUZZ_DIALECTS                                                        \
@@ -183,6 +187,8 @@ fuzz_embed_write(ngx_llm_embed_answer_t *answer, ngx_uint_t base64,
     ngx_memzero(&embed, sizeof(ngx_llm_embed_t));
     ngx_memzero(&chat, sizeof(ngx_llm_chat_t));
     ngx_llm_usage_init(&usage);
+
+    ngx_str_set(&chat.model, "m");
 
     embed.chat = &chat;
     embed.base64 = base64;

@@ -1,0 +1,83 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Requests that go on as they are: the head is rewritten, the body passed as
+ * it lies in memory or in a file, and so is the answer, with an eye on usage.
+ */
+
+
+#ifndef _NGX_HTTP_LLM_RELAY_H_INCLUDED_
+#define _NGX_HTTP_LLM_RELAY_H_INCLUDED_
+
+
+#include "ngx_http_llm_call.h"
+#include "ngx_http_llm_endpoint.h"
+#include "ngx_llm_calls.h"
+#include "ngx_llm_meter.h"
+#include "ngx_llm_multipart.h"
+
+
+#define NGX_HTTP_LLM_RELAY_MODEL  1024
+
+
+/* what is known of a request, ctx->call_data */
+
+typedef struct {
+    ngx_http_llm_provider_t   *provider;    /* chosen without a model */
+    ngx_str_t                  rest;        /* of the path, escaped, and the
+                                               query */
+
+    ngx_llm_multipart_t        multipart;
+    ngx_llm_meter_t            meter;
+    ngx_str_t                  model;       /* as the client wrote it */
+    off_t                      model_from;  /* its place in the body */
+    ngx_uint_t                 nmodels;
+    ngx_uint_t                 stream;
+    char                      *error;       /* what is wrong with the body */
+} ngx_http_llm_relay_t;
+
+
+/* of an attempt, at->state */
+
+typedef struct {
+    ngx_llm_meter_t            meter;       /* of its answer */
+    ngx_pool_t                *scratch;
+    unsigned                   metered:1;
+} ngx_http_llm_relay_state_t;
+
+
+extern const ngx_http_llm_path_t  ngx_http_llm_relay_path;
+
+
+/* ngx_http_llm_relay.c */
+
+/* "llm_relay provider" */
+char *ngx_http_llm_relay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* for a location inside of one */
+ngx_int_t ngx_http_llm_relay_inherit(ngx_conf_t *cf,
+    ngx_http_llm_loc_conf_t *prev, ngx_http_llm_loc_conf_t *conf);
+
+/* when all providers are known */
+ngx_int_t ngx_http_llm_relay_init(ngx_conf_t *cf);
+
+/* ngx_http_llm_relay_request.c */
+
+/* at->out with the request's own body; see ngx_http_llm_call_t */
+ngx_int_t ngx_http_llm_relay_request(ngx_http_llm_attempt_t *at);
+
+/*
+ * the path behind the row's or the location's, escaped, and the query; slash:
+ * one stands before it
+ */
+ngx_int_t ngx_http_llm_relay_rest(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_uint_t slash, ngx_str_t *escaped);
+
+/* ngx_http_llm_relay_answer.c */
+
+/* a plain answer that is whole; see ngx_http_llm_call_t */
+ngx_int_t ngx_http_llm_relay_answer(ngx_http_llm_attempt_t *at);
+
+
+#endif /* _NGX_HTTP_LLM_RELAY_H_INCLUDED_ */

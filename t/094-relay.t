@@ -1,0 +1,309 @@
+# llm_relay: a provider's own API, with the gateway's key.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::Nginx::Socket;
+use Gateway;
+
+repeat_each(1);
+plan 'no_plan';
+
+gateway(providers => ['a', 'b']);
+
+
+sub sent {
+    my ($name) = @_;
+
+    return (provider($name || 'a')->seen)[-1];
+}
+
+our $config = <<'_EOC_';
+    access_log logs/llm.log llm;
+    location = /alive { access_log off; return 204; }
+    location /v1/ { llm_auth off; llm_gateway; client_max_body_size 64m;
+                    client_body_buffer_size 1m; }
+    location /up/ { llm_relay a; llm_auth off; client_max_body_size 64m;
+                    client_body_buffer_size 128k; }
+    location /two { llm_relay b; llm_auth off; client_max_body_size 64m;
+                    client_body_buffer_size 128k;
+                    limit_except GET POST { deny all; } }
+    location /keys/ { llm_relay a; client_max_body_size 64m;
+                      client_body_buffer_size 128k; }
+_EOC_
+
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: path, query, headers, body
+--- config eval: $::config
+--- do
+provider('a')->play("status 201 Created\nheader Set-Cookie: s=1\n"
+    . "header X-Accel-Redirect: /alive\nheader Location: /x\n"
+    . "header x-request-id: up-1\njson {\"ok\":1}\n");
+
+my $body = '{"model":"gpt-x", "input":"hi"}';
+my $res = ask($body, path => '/up/responses?b=1&key=secret&a=%20x',
+    headers => { Authorization => 'Bearer client', 'X-Api-Key' => 'client',
+                 Cookie => 'c=client', 'OpenAI-Beta' => 'x=v1',
+                 'X-Hop' => 'client', Connection => 'keep-alive, X-Hop',
+                 'Accept-Encoding' => 'gzip', 'X-Forwarded-For' => 'client',
+                 'OpenAI-Organization' => 'client', 'X-Own' => 'mine',
+                 TE => 'trailers', 'X-Goog-Api-Key' => 'client' });
+
+is(sent()->{line}, 'POST /v1/responses?b=1&a=%20x HTTP/1.1', "line");
+is(sent()->{headers}{authorization}, 'Bearer secret-of-provider', "key");
+unlike(sent()->{head}, qr/client/, "nothing that is the client's alone");
+is(sent()->{headers}{'openai-beta'}, 'x=v1', "a header of the API");
+is(sent()->{headers}{'x-own'}, 'mine', "another");
+is(sent()->{headers}{'accept-encoding'}, 'identity', "no encoding");
+is(sent()->{headers}{'content-type'}, 'application/json', "type");
+is(scalar(() = sent()->{head} =~ /^content-type:/mgi), 1, "once");
+is(sent()->{body}, $body, "body");
+
+is($res->{status}, 201, "status");
+is($res->{body}, '{"ok":1}', "answer");
+ok(!exists $res->{headers}{$_}, "no $_")
+    for 'set-cookie', 'x-accel-redirect', 'location';
+is($res->{headers}{'x-upstream-request-id'}, 'up-1', "its id");
+is($res->{headers}{'x-llm-provider'}, 'a', "provider");
+is($res->{headers}{'x-llm-model'}, 'gpt-x', "model");
+
+provider('a')->play("json {}\n");
+ask($body, path => '/up/v1/responses');
+is(sent()->{line}, 'POST /v1/responses HTTP/1.1', "the base is not doubled");
+ask($body, path => '/up/v1x');
+is(sent()->{line}, 'POST /v1/v1x HTTP/1.1', "only that");
+ask($body, path => '/up/a%20b/%3f/%25');
+is(sent()->{line}, 'POST /v1/a%20b/%3F/%25 HTTP/1.1', "escaped");
+ask(undef, path => '/up/', method => 'GET');
+is(sent()->{line}, 'GET /v1/ HTTP/1.1', "nothing behind it");
+ask(undef, path => '/up/x', method => 'OPTIONS');
+is(sent()->{line}, 'GET /v1/ HTTP/1.1', "no other method");
+
+
+
+=== TEST 2: usage, of answers and of streams
+--- config eval: $::config
+--- do
+provider('a')->play('json {"object":"response","output":[{"usage":"x"}],'
+    . '"usage":{"input_tokens":11,"input_tokens_details":{"cached_tokens":4},'
+    . '"output_tokens":7,"total_tokens":18}}' . "\n");
+ask('{"model":"gpt-x"}', path => '/up/responses');
+like(logged(1), qr/^200\|OK\|a\|1\|gpt-x\|gpt-x\|11\|7\|-\|-\|0\|/, "plain");
+
+my $stream = 'say event: response.output_text.delta\ndata: {"type":"r.delta",'
+    . '"delta":"\"usage\":{\"input_tokens\":1}"}\n\n' . "\n"
+    . 'say event: response.completed\ndata: {"type":"response.completed",'
+    . '"response":{"output":[],"usage":{"input_tokens":12,"output_tokens":8,'
+    . '"total_tokens":20}}}\n\n' . "\n";
+
+for my $split (1, 2, 7) {
+    provider('a')->play("sse\nsplit $split\n${stream}end\n");
+
+    my $res = ask('{"stream":true,"model":"gpt-x"}', path => '/up/responses');
+
+    ok($res->{whole}, "whole");
+    like($res->{body}, qr/^event: [^\n]*delta\ndata: [^\n]*\n\n/, "begin");
+    like($res->{body}, qr/\n\nevent: response\.completed\ndata: .*\n\n$/,
+         "end, as it came");
+}
+
+like(logged(4), qr/^200\|OK\|a\|1\|gpt-x\|gpt-x\|12\|8\|-\|-\|0\|/, "stream");
+
+
+
+=== TEST 3: Anthropic: its headers, its usage, its errors
+--- config eval: $::config
+--- do
+my $stream = join '', map { "say $_\n" }
+    'event: message_start\ndata: {"type":"message_start","message":{"id":"m",'
+    . '"usage":{"input_tokens":10,"cache_read_input_tokens":5,'
+    . '"output_tokens":1}}}\n\n',
+    'event: message_delta\ndata: {"type":"message_delta","delta":{},'
+    . '"usage":{"output_tokens":9}}\n\n',
+    'event: message_stop\ndata: {"type":"message_stop"}\n\n';
+
+provider('b')->play("sse\nsplit 5\n${stream}end\n");
+
+my $res = ask('{"model":"claude-x","stream":true}', path => '/two/v1/messages',
+              headers => { 'x-api-key' => 'client',
+                           'anthropic-version' => '2042-01-01',
+                           'anthropic-beta' => 'b1' });
+
+is(sent('b')->{line}, 'POST /v1/messages HTTP/1.1', "path");
+is(sent('b')->{headers}{'x-api-key'}, 'secret-of-provider', "key");
+is(sent('b')->{headers}{'anthropic-version'}, '2042-01-01',
+   "the client's version");
+is(sent('b')->{headers}{'anthropic-beta'}, 'b1', "and beta");
+like($res->{body}, qr/message_stop"\}\n\n$/, "stream");
+like(logged(1), qr/^200\|OK\|b\|1\|claude-x\|claude-x\|15\|9\|-\|-\|0\|5/,
+     "usage");
+
+ask('{"model":"claude-x"}', path => '/two/v1/messages');
+is(sent('b')->{headers}{'anthropic-version'}, '2023-06-01',
+   "the dialect's where there is none");
+
+provider('b')->play("status 400 Bad\njson {\"type\":\"error\",\"error\":"
+    . "{\"type\":\"invalid_request_error\",\"message\":\"no\"}}\n");
+$res = ask('{"model":"claude-x"}', path => '/two/v1/messages');
+is($res->{status}, 400, "its error");
+is($res->{body}, '{"type":"error","error":{"type":"invalid_request_error",'
+   . '"message":"no"}}', "as it came");
+
+provider('b')->play("status 401 No\njson {\"type\":\"error\",\"error\":"
+    . "{\"type\":\"authentication_error\",\"message\":\"your key abc\"}}\n");
+$res = ask('{"model":"claude-x"}', path => '/two/v1/messages');
+is($res->{status}, 502, "of the gateway's credentials");
+unlike($res->{body}, qr/abc/, "not as it came");
+like($res->{body}, qr/^\{"type":"error"/, "in its words");
+
+is(ask(undef, path => '/two/v1/x', method => 'DELETE')->{status}, 403,
+   "limit_except");
+is(ask(undef, path => '/two/v1/x', method => 'PUT')->{status}, 403,
+   "limit_except");
+--- provider_b: dialect anthropic;
+--- errors
+
+
+
+=== TEST 4: Gemini: the model in the path
+--- config eval: $::config
+--- do
+provider('a')->play('json {"candidates":[],"usageMetadata":'
+    . '{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5}}'
+    . "\n");
+
+my $res = ask('{"contents":[]}',
+              path => '/up/models/gemini-x:generateContent?key=client');
+is(sent()->{line}, 'POST /v1/models/gemini-x:generateContent HTTP/1.1',
+   "no key in the query");
+is(sent()->{headers}{'x-goog-api-key'}, 'secret-of-provider', "key");
+like(logged(1), qr/^200\|OK\|a\|1\|gemini-x\|gemini-x\|3\|2\|/, "usage");
+--- provider_a: dialect gemini;
+
+
+
+=== TEST 5: who may
+--- config eval: $::config
+--- http eval
+$ENV{LLM_TEST_ONE} = 'one';
+$ENV{LLM_TEST_ALL} = 'all';
+"    llm_key one { secret env:LLM_TEST_ONE; models gpt-*; }\n"
+. "    llm_key all { secret env:LLM_TEST_ALL; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub with {
+    my ($key, $body, %opt) = @_;
+
+    return ask($body, path => '/keys/responses', %opt,
+               headers => { Authorization => "Bearer $key" });
+}
+
+is(with('none', '{"model":"gpt-x"}')->{status}, 401, "no such key");
+is(with('one', '{"model":"gpt-x"}')->{status}, 200, "its model");
+is(error_of(with('one', '{"model":"other"}')),
+   '403 permission_error model_not_allowed', "another");
+is(error_of(with('one', '{"x":1}')),
+   '403 permission_error model_not_allowed', "none is named");
+is(error_of(with('one', undef, method => 'GET')),
+   '403 permission_error model_not_allowed', "no body");
+is(with('one', '{"model":"gpt-x","model":"other"}')->{status}, 400, "two");
+is(with('one', '{"mod\u0065l":"other","model":"gpt-x"}')->{status}, 400,
+   "an escaped name");
+is(with('one', '{"model":"' . 'x' x 5000 . '"}')->{status}, 400, "a long one");
+is(with('one', '{"x":{"model":"other"},"model":"gpt-\u0078"}')->{status}, 200,
+   "of another object");
+is(sent()->{body}, '{"x":{"model":"other"},"model":"gpt-\u0078"}', "body");
+is(with('all', '{"model":"other"}')->{status}, 200, "a key for all");
+is(with('all', undef, method => 'GET')->{status}, 200, "without a model");
+is(ask('x', path => '/keys/responses', headers =>
+       { Authorization => 'Bearer all', 'Content-Encoding' => 'gzip' })
+   ->{status}, 415, "what cannot be looked into");
+is(scalar provider('a')->seen, 4, "requests");
+
+
+
+=== TEST 6: a body from a file, an answer of any length, no content
+--- config eval: $::config
+--- do
+my $bytes = join '', map { chr(($_ * 13) % 251) } 0 .. 300000;
+open my $fh, '>:raw', "$Gateway::dir/answer" or die;
+print {$fh} $bytes;
+close $fh;
+
+provider('a')->play("sse\nfile $Gateway::dir/answer\nend\n");
+my $res = ask($bytes, path => '/up/any', method => 'PUT',
+              headers => { 'Content-Type' => 'application/octet-stream' });
+is(sent()->{line}, 'PUT /v1/any HTTP/1.1', "line");
+ok(sent()->{body} eq $bytes, "body");
+ok($res->{body} eq $bytes, "answer");
+
+provider('a')->play("raw HTTP/1.1 204 No Content\\r\\n\\r\\n\n");
+$res = ask(undef, path => '/up/any', method => 'DELETE');
+is($res->{status}, 204, "no content");
+is($res->{body}, '', "nothing");
+
+provider('a')->play("raw HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n\n");
+my $socket = connect_gateway();
+send_request($socket, undef, path => '/up/any', method => 'HEAD',
+             headers => { Connection => 'close' });
+my $head = '';
+while (defined(my $data = read_some($socket, 5))) {
+    last if $data eq '';
+    $head .= $data;
+}
+like($head, qr/^HTTP\/1\.1 200 OK.*\r\n\r\n$/s, "HEAD");
+
+
+
+=== TEST 7: redirects and errors of a provider
+--- config eval: $::config
+--- do
+provider('a')->play("status 302 Found\nheader Location: http://x/\n"
+                    . "body text/html moved\n");
+my $res = ask(undef, path => '/up/any', method => 'GET');
+cmp_ok($res->{status}, '>=', 400, "a redirect is none");
+ok(!exists $res->{headers}{location}, "no location");
+
+provider('a')->play("status 429 Slow\nheader Retry-After: 7\n"
+                    . "json {\"error\":{\"message\":\"slow\"}}\n");
+$res = ask('{"model":"x"}', path => '/up/any');
+is($res->{status}, 429, "throttled");
+is($res->{headers}{'retry-after'}, 7, "till when");
+
+provider('a')->play("reset\n");
+$res = ask('{"model":"x"}', path => '/up/any');
+is($res->{status}, 502, "no answer");
+--- errors
+
+
+
+=== TEST 8: of a provider that is not there
+--- config
+location /x/ { llm_relay nobody; }
+--- must_die
+--- error_log
+"llm_relay" of provider "nobody", which is not declared
+
+
+
+=== TEST 9: beside llm_gateway
+--- config
+location /x/ { llm_relay a; llm_gateway; }
+--- must_die
+--- error_log
+"llm_gateway" directive cannot stand beside "llm_relay"
+
+
+
+=== TEST 10: in a location of a regular expression
+--- config
+location ~ x { llm_relay a; }
+--- must_die
+--- error_log
+"llm_relay" directive cannot stand in a location given by regular expression
