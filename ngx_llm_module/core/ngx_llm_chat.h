@@ -161,6 +161,10 @@ typedef enum {
     NGX_LLM_PARAM_CACHE_CONTROL,        /* Anthropic's, on the top level */
     NGX_LLM_PARAM_THREAD,               /* the provider holds what was said */
     NGX_LLM_PARAM_COMPACTION,           /* a summary is asked for */
+    NGX_LLM_PARAM_ECHO,                 /* of completions */
+    NGX_LLM_PARAM_SUFFIX,
+    NGX_LLM_PARAM_BEST_OF,
+    NGX_LLM_PARAM_PROMPT,               /* several, or token ids */
     NGX_LLM_PARAM_STOP,                 /* for drop_params; see "stop" */
     NGX_LLM_PARAM_TOOLS,                /* likewise */
     NGX_LLM_PARAM_TOOL_CHOICE,

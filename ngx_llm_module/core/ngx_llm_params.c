@@ -70,6 +70,11 @@ static ngx_llm_param_row_t  ngx_llm_param_rows[] = {
     { ngx_string("thread"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
     { ngx_string("compaction"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
 
+    { ngx_string("echo"), 1, NGX_LLM_DEFAULT_FALSE, NULL, NULL },
+    { ngx_string("suffix"), 1, NGX_LLM_DEFAULT_EMPTY, NULL, NULL },
+    { ngx_string("best_of"), 1, NGX_LLM_DEFAULT_ONE, NULL, NULL },
+    { ngx_string("prompt"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+
     /* these are looked at in their neutral form */
 
     { ngx_string("stop"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },

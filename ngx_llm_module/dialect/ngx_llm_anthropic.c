@@ -70,7 +70,8 @@ const ngx_llm_dialect_t  ngx_llm_anthropic = {
     NULL,
 
     NULL,
-    &ngx_llm_anthropic_relay
+    &ngx_llm_anthropic_relay,
+    NULL
 };
 
 

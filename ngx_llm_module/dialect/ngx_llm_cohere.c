@@ -45,7 +45,8 @@ const ngx_llm_dialect_t  ngx_llm_cohere = {
     NULL,
 
     &ngx_llm_cohere_embed,
-    &ngx_llm_cohere_relay
+    &ngx_llm_cohere_relay,
+    NULL
 };
 
 

@@ -230,6 +230,12 @@ struct ngx_llm_dialect_s {
 
     /* MAY be NULL: nothing is passed on but by llm_relay, unmetered */
     const struct ngx_llm_relay_dialect_s  *relay;
+
+    /*
+     * MAY be NULL: the dialect of providers that serve clients of this one as
+     * they are, by this one's functions
+     */
+    const ngx_llm_dialect_t               *native;
 };
 
 
@@ -243,7 +249,10 @@ extern const ngx_llm_dialect_t   ngx_llm_ollama;
 extern const ngx_llm_dialect_t   ngx_llm_vertex;
 extern const ngx_llm_dialect_t   ngx_llm_vertex_claude;
 
-/* all dialects, the last is NULL */
+/* of clients alone: OpenAI's older API */
+extern const ngx_llm_dialect_t   ngx_llm_completions;
+
+/* all dialects of providers, the last is NULL */
 extern const ngx_llm_dialect_t  *ngx_llm_dialects[];
 
 const ngx_llm_dialect_t *ngx_llm_dialect_find(ngx_str_t *name);

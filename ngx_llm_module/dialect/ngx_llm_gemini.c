@@ -59,7 +59,8 @@ const ngx_llm_dialect_t  ngx_llm_gemini = {
     NULL,
 
     &ngx_llm_gemini_embed,
-    &ngx_llm_gemini_relay
+    &ngx_llm_gemini_relay,
+    NULL
 };
 
 

@@ -41,7 +41,8 @@ const ngx_llm_dialect_t  ngx_llm_mistral = {
     NULL,
 
     &ngx_llm_mistral_embed,
-    &ngx_llm_mistral_relay
+    &ngx_llm_mistral_relay,
+    NULL
 };
 
 

@@ -45,7 +45,8 @@ const ngx_llm_dialect_t  ngx_llm_ollama = {
     NULL,
 
     &ngx_llm_ollama_embed,
-    &ngx_llm_ollama_relay
+    &ngx_llm_ollama_relay,
+    NULL
 };
 
 

@@ -52,7 +52,8 @@ const ngx_llm_dialect_t  ngx_llm_openai = {
     NULL,
 
     &ngx_llm_openai_embed,
-    &ngx_llm_openai_relay
+    &ngx_llm_openai_relay,
+    NULL
 };
 
 

@@ -234,6 +234,10 @@ void ngx_llm_openai_write_tail(ngx_llm_target_t *target, ngx_llm_out_t *out);
 ngx_int_t ngx_llm_openai_edit_model(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits);
 
+/* edits that ask for the usage of a stream */
+ngx_int_t ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_array_t *edits);
+
 /* ngx_llm_openai_usage.c; NGX_DECLINED: the node says nothing about usage */
 ngx_int_t ngx_llm_openai_usage(ngx_llm_json_t *node, ngx_llm_usage_t *usage);
 

@@ -17,7 +17,6 @@ static void ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
 
 
 static char  *ngx_llm_openai_paths[] = {
-    "/completions",
     "/moderations",
     "/rerank",
     "/images/generations",

@@ -12,8 +12,6 @@
 #include "ngx_llm_request.h"
 
 
-static ngx_int_t ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_json_t **second);
 static ngx_int_t ngx_llm_openai_edit_members(ngx_llm_chat_t *chat,
@@ -104,7 +102,7 @@ ngx_llm_openai_edit_model(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
 /* what a stream costs is only said when it is asked for */
 
-static ngx_int_t
+ngx_int_t
 ngx_llm_openai_edit_usage(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_array_t *edits)
 {

@@ -90,6 +90,11 @@ ngx_http_llm_attempt_create(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     at->dialect = ngx_llm_dialect_variant(provider->dialect,
                                           &at->target.model);
+
+    if (ctx->dialect->native == at->dialect) {
+        at->dialect = ctx->dialect;
+    }
+
     at->splice = ngx_llm_request_splices(&ctx->chat, at->dialect);
 
     if (ngx_http_llm_attempt_target(at) != NGX_OK) {

@@ -37,6 +37,14 @@ static ngx_http_llm_path_t  ngx_http_llm_paths[] = {
       NULL,
       0 },
 
+    { ngx_string("/completions"),
+      NGX_HTTP_POST,
+      ngx_string("POST"),
+      NGX_HTTP_LLM_CHAT,
+      &ngx_llm_completions,
+      NULL,
+      0 },
+
     { ngx_string("/messages"),
       NGX_HTTP_POST,
       ngx_string("POST"),
