@@ -118,6 +118,13 @@ is(pack64(split /,/, $got), $vector, "numbers that read back the same");
 $res = embed(encoding_format => '"base64"');
 like($res->{body}, qr/"embedding":"\Q$vector\E"/, "as it came");
 
+# one that is as short as other strings
+
+provider('a')->play(openai('"' . pack64(1, 2) . '"'));
+like(embed(encoding_format => '"base64"')->{body},
+     qr/"embedding":"\Q${\pack64(1, 2)}\E"/, "a short one");
+like(embed()->{body}, qr/"embedding":\[1,2\]/, "in numbers");
+
 for my $bad ('["x"]', '[]', '"short"', '[1,[2]]', '{"a":[1,2]}', '[1e999]') {
     provider('a')->play(openai($bad));
     $res = embed(encoding_format => '"base64"');

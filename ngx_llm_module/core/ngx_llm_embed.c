@@ -15,6 +15,8 @@ static ngx_int_t ngx_llm_embed_reduce(ngx_llm_embed_answer_t *answer,
 static u_char *ngx_llm_embed_numbers(u_char *p, u_char *last);
 static u_char *ngx_llm_embed_number(u_char *p, u_char *last);
 static u_char *ngx_llm_embed_base64(u_char *p, u_char *last);
+static ngx_uint_t ngx_llm_embed_is_base64(ngx_str_t *text);
+static ngx_uint_t ngx_llm_embed_base64_char(u_char c);
 static u_char *ngx_llm_embed_blank(u_char *p, u_char *last);
 static ngx_int_t ngx_llm_embed_found(ngx_llm_embed_answer_t *answer,
     u_char *p, u_char *last, ngx_uint_t base64, ngx_llm_out_t *out);
@@ -221,18 +223,12 @@ ngx_llm_embed_number(u_char *p, u_char *last)
 static u_char *
 ngx_llm_embed_base64(u_char *p, u_char *last)
 {
-    u_char  *start, c;
+    u_char  *start;
 
-    p++;
+    start = ++p;
 
-    for (start = p; p < last; p++) {
-        c = (u_char) (*p | 0x20);
-
-        if ((c < 'a' || c > 'z') && (*p < '0' || *p > '9')
-            && *p != '+' && *p != '/' && *p != '=')
-        {
-            break;
-        }
+    while (p < last && ngx_llm_embed_base64_char(*p)) {
+        p++;
     }
 
     if (p == last || *p != '"' || p - start < NGX_LLM_EMBED_STRING) {
@@ -244,6 +240,35 @@ ngx_llm_embed_base64(u_char *p, u_char *last)
     start = ngx_llm_embed_blank(p, last);
 
     return (start < last && *start == ':') ? NULL : p;
+}
+
+
+static ngx_uint_t
+ngx_llm_embed_base64_char(u_char c)
+{
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9')
+           || c == '+' || c == '/' || c == '=';
+}
+
+
+/* of whole floats */
+
+static ngx_uint_t
+ngx_llm_embed_is_base64(ngx_str_t *text)
+{
+    size_t  i, len;
+
+    for (i = 0; i < text->len; i++) {
+        if (!ngx_llm_embed_base64_char(text->data[i])) {
+            return 0;
+        }
+    }
+
+    for (len = text->len; len && text->data[len - 1] == '='; len--) {
+        /* void */
+    }
+
+    return (len && len % 4 != 1 && (len * 3 / 4) % 4 == 0);
 }
 
 
@@ -277,18 +302,32 @@ ngx_llm_embed_put(ngx_llm_embed_answer_t *answer, ngx_llm_json_t *node,
     int64_t            n;
     ngx_llm_vector_t  *vector, *found;
 
-    if (node == NULL || node->type != NGX_LLM_JSON_ARRAY
-        || node->child == NULL || node->child->next
-        || ngx_llm_json_int(node->child, &n) != NGX_OK
-        || n < 0 || n >= (int64_t) answer->found.nelts
-        || i < 0 || i >= (int64_t) (answer->n - answer->from))
-    {
+    if (node == NULL || i < 0 || i >= (int64_t) (answer->n - answer->from)) {
         return NGX_DECLINED;
     }
 
     vector = &answer->vectors[answer->from + i];
 
     if (vector->text.data) {
+        return NGX_DECLINED;
+    }
+
+    if (node->type == NGX_LLM_JSON_STRING && !node->escaped) {
+
+        /* one that is too short to be told from other strings */
+
+        vector->text = ngx_llm_json_text(node);
+        vector->base64 = 1;
+
+        return ngx_llm_embed_is_base64(&vector->text) ? NGX_OK
+                                                      : NGX_DECLINED;
+    }
+
+    if (node->type != NGX_LLM_JSON_ARRAY
+        || node->child == NULL || node->child->next
+        || ngx_llm_json_int(node->child, &n) != NGX_OK
+        || n < 0 || n >= (int64_t) answer->found.nelts)
+    {
         return NGX_DECLINED;
     }
 

@@ -17,6 +17,7 @@ import mock_provider
 import specs
 import suite                # noqa: F401: its tests register themselves
 import suite_anthropic      # noqa: F401: so do these
+import suite_endpoints
 import witness
 
 
@@ -93,6 +94,9 @@ def main():
 
         if only is None or only in "vertex":
             judge_vertex.run(all.report)
+
+        if only is None or only in "endpoints":
+            suite_endpoints.run(all.report)
 
     finally:
         gate.close()
