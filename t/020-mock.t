@@ -27,7 +27,7 @@ $SIG{__WARN__} = sub {
 # a mock counts the requests of a worker: no block runs twice
 
 repeat_each(1);
-plan tests => 260;
+plan tests => 275;
 
 no_long_string();
 no_shuffle();
@@ -674,3 +674,36 @@ POST /v1/messages/count_tokens
 {"model":"c"}
 --- error_code: 400
 --- response_body_like: "messages: is required"
+
+
+
+=== TEST 51: embeddings
+--- config
+    location /v1/ { llm_mock openai prompt_tokens=7; }
+--- request
+POST /v1/embeddings
+{"model":"m","input":["a","b","a"],"dimensions":2}
+--- response_body_like eval
+qr/^\{"object":"list","data":\[\{"object":"embedding","index":0,"embedding":(\[-?0\.\d{4},-?0\.\d{4}\])\},\{"object":"embedding","index":1,"embedding":(?!\1)\[-?0\.\d{4},-?0\.\d{4}\]\},\{"object":"embedding","index":2,"embedding":\1\}\],"model":"m","usage":\{"prompt_tokens":7,"total_tokens":7\}\}$/
+
+
+
+=== TEST 52: embeddings in base64, later
+--- config
+    location /v1/ { llm_mock openai delay=1ms; }
+--- request
+POST /v1/embeddings
+{"model":"m","input":"a","encoding_format":"base64"}
+--- response_body_like eval
+qr/"embedding":"[A-Za-z0-9+\/]{43}="/
+
+
+
+=== TEST 53: no embeddings
+--- config
+    location /v1/ { llm_mock openai; }
+--- request
+POST /v1/embeddings
+{"model":"m","input":[]}
+--- error_code: 400
+--- response_body_like: "param":"input"

@@ -46,6 +46,8 @@ static ngx_http_llm_mock_answer_t *ngx_http_llm_mock_answer(
 static void ngx_http_llm_mock_process(ngx_http_request_t *r,
     ngx_http_llm_mock_t *mock, ngx_str_t *body,
     ngx_http_llm_mock_answer_t *answer, ngx_uint_t fails);
+static ngx_uint_t ngx_http_llm_mock_embeds(ngx_http_request_t *r,
+    ngx_http_llm_mock_t *mock);
 static ngx_uint_t ngx_http_llm_mock_counts(ngx_http_request_t *r,
     ngx_http_llm_mock_t *mock);
 static ngx_uint_t ngx_http_llm_mock_fails(ngx_http_llm_mock_t *mock);
@@ -187,7 +189,8 @@ ngx_http_llm_mock_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    count = ngx_http_llm_mock_counts(r, mock);
+    count = ngx_http_llm_mock_counts(r, mock)
+            || ngx_http_llm_mock_embeds(r, mock);
     fails = ngx_http_llm_mock_fails(mock);
     answer = ngx_http_llm_mock_answer(mock, &body, count, fails);
 
@@ -290,6 +293,16 @@ ngx_http_llm_mock_process(ngx_http_request_t *r, ngx_http_llm_mock_t *mock,
     }
 
     ngx_http_llm_mock_begin(r, m);
+}
+
+
+/* are embeddings asked for? */
+
+static ngx_uint_t
+ngx_http_llm_mock_embeds(ngx_http_request_t *r, ngx_http_llm_mock_t *mock)
+{
+    return mock->dialect == &ngx_llm_openai
+           && ngx_http_llm_mock_path(r, "/embeddings");
 }
 
 
@@ -479,6 +492,16 @@ ngx_http_llm_mock_read(ngx_http_request_t *r, ngx_http_llm_mock_ctx_t *m,
     chat = &m->base.chat;
 
     ngx_llm_chat_init(chat, r->pool, body);
+
+    if (ngx_http_llm_mock_embeds(r, mock)) {
+
+        m->answer = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_mock_answer_t));
+        if (m->answer == NULL) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_llm_mock_embed(r->pool, mock, chat, m->answer, err);
+    }
 
     chat->count = ngx_http_llm_mock_counts(r, mock);
 

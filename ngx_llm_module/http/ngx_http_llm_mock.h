@@ -94,6 +94,14 @@ ngx_int_t ngx_http_llm_mock_compose(ngx_pool_t *pool,
     ngx_http_llm_mock_t *mock, ngx_llm_chat_t *chat, ngx_str_t *text,
     ngx_uint_t stream, ngx_http_llm_mock_answer_t *answer);
 
+/*
+ * ngx_http_llm_mock_embed.c: an answer to a request for embeddings, which chat
+ * has the text of; NGX_DECLINED with err: a bad request
+ */
+ngx_int_t ngx_http_llm_mock_embed(ngx_pool_t *pool,
+    ngx_http_llm_mock_t *mock, ngx_llm_chat_t *chat,
+    ngx_http_llm_mock_answer_t *answer, ngx_llm_error_t *err);
+
 /* n words */
 ngx_int_t ngx_http_llm_mock_lorem(ngx_pool_t *pool, ngx_uint_t n,
     ngx_str_t *text);

@@ -28,7 +28,7 @@ static ngx_int_t fuzz_member(void *data, ngx_uint_t name, ngx_str_t *raw);
 static void fuzz_add(fuzz_told_t *told, u_char *p, size_t len);
 static ngx_int_t fuzz_form(ngx_pool_t *pool, const uint8_t *data, size_t size,
     size_t first, size_t step, fuzz_told_t *told);
-static ngx_int_t fuzz_json(ngx_pool_t *pool, const uint8_t *data, size_t size,
+static ngx_int_t fuzz_meter(ngx_pool_t *pool, const uint8_t *data, size_t size,
     size_t first, size_t step, ngx_uint_t sse, fuzz_told_t *told);
 
 
@@ -70,13 +70,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rc2 = fuzz_form(pool, data, size, 1, 1, &told[1]);
 
     } else {
-        rc = fuzz_json(pool, data, size, size, size, kind - 1, &told[0]);
+        rc = fuzz_meter(pool, data, size, size, size, kind - 1, &told[0]);
 
-        rc2 = fuzz_json(pool, data, size, cut, size, kind - 1, &told[1]);
+        rc2 = fuzz_meter(pool, data, size, cut, size, kind - 1, &told[1]);
         fuzz_assert(rc == rc2 && told[0].len == told[1].len);
         fuzz_assert(memcmp(told[0].text, told[1].text, told[0].len) == 0);
 
-        rc2 = fuzz_json(pool, data, size, 1, 1, kind - 1, &told[1]);
+        rc2 = fuzz_meter(pool, data, size, 1, 1, kind - 1, &told[1]);
     }
 
     fuzz_assert(rc == rc2 && told[0].len == told[1].len);
@@ -178,7 +178,7 @@ fuzz_form(ngx_pool_t *pool, const uint8_t *data, size_t size, size_t first,
 
 
 static ngx_int_t
-fuzz_json(ngx_pool_t *pool, const uint8_t *data, size_t size, size_t first,
+fuzz_meter(ngx_pool_t *pool, const uint8_t *data, size_t size, size_t first,
     size_t step, ngx_uint_t sse, fuzz_told_t *told)
 {
     u_char           *copy;
