@@ -514,6 +514,12 @@ ngx_http_llm_key_idle(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
                       "use it", &key->name, key->file, key->line);
     }
 
+    /* names of a provider's own may be meant, see llm_relay */
+
+    if (lmcf->relays.nelts) {
+        return;
+    }
+
     pattern = key->models ? key->models->elts : NULL;
 
     for (i = 0; pattern && i < key->models->nelts; i++) {
