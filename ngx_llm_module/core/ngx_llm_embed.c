@@ -47,6 +47,10 @@ ngx_llm_embed_parse(ngx_llm_embed_answer_t *answer, ngx_str_t *text)
 
     ngx_llm_usage_init(&answer->usage);
 
+    if (text->len == 0) {
+        return NULL;
+    }
+
     if (ngx_array_init(&answer->found, answer->pool, 16,
                        sizeof(ngx_llm_vector_t))
         != NGX_OK)

@@ -35,7 +35,9 @@ ngx_http_llm_relay_answer(ngx_http_llm_attempt_t *at)
     text.data = at->body.start;
     text.len = ngx_llm_out_len(&at->body);
 
-    if (ngx_llm_json_parse(at->request->pool, &text, NULL) == NULL) {
+    if (text.len == 0
+        || ngx_llm_json_parse(at->request->pool, &text, NULL) == NULL)
+    {
         return NGX_DECLINED;
     }
 

@@ -34,6 +34,8 @@ static const ngx_llm_dialect_t  *fuzz_dialects[] = {
 static void fuzz_embed_request(ngx_str_t *text);
 static void fuzz_embed_answer(const ngx_llm_dialect_t *dialect,
     ngx_str_t *text);
+static ngx_uint_t fuzz_embed_turn(ngx_llm_embed_answer_t *answer,
+    ngx_llm_embed_t *embed, ngx_uint_t base64, ngx_str_t *text);
 static ngx_int_t fuzz_embed_write(ngx_llm_embed_answer_t *answer,
     ngx_uint_t base64, ngx_str_t *text);
 
@@ -150,27 +152,41 @@ fuzz_embed_answer(const ngx_llm_dialect_t *dialect, ngx_str_t *text)
 
     /* numbers, packed, numbers, packed: the same bits */
 
-    if (fuzz_embed_write(&answer, 1, &packed) != NGX_OK
-        || fuzz_embed_write(&answer, 0, &first) != NGX_OK)
+    if (!fuzz_embed_turn(&answer, &embed, 0, &first)
+        || !fuzz_embed_turn(&answer, &embed, 1, &packed))
     {
         return;
     }
 
-    root = ngx_llm_embed_parse(&answer, &first);
+    fuzz_assert(fuzz_embed_turn(&answer, &embed, 0, &first));
+    fuzz_assert(fuzz_embed_turn(&answer, &embed, 1, &again));
 
-    fuzz_assert(root != NULL);
-
-    ngx_memzero(answer.vectors, sizeof(ngx_llm_vector_t) * FUZZ_INPUTS);
-
-    if (ngx_llm_openai.embed->read_response(root, &embed, &answer, &err)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    fuzz_assert(fuzz_embed_write(&answer, 1, &again) == NGX_OK);
     fuzz_assert(again.len == packed.len);
     fuzz_assert(ngx_memcmp(again.data, packed.data, again.len) == 0);
+}
+
+
+/* written so, and read again */
+
+static ngx_uint_t
+fuzz_embed_turn(ngx_llm_embed_answer_t *answer, ngx_llm_embed_t *embed,
+    ngx_uint_t base64, ngx_str_t *text)
+{
+    ngx_llm_json_t   *root;
+    ngx_llm_error_t   err;
+
+    if (fuzz_embed_write(answer, base64, text) != NGX_OK) {
+        return 0;
+    }
+
+    root = ngx_llm_embed_parse(answer, text);
+    fuzz_assert(root != NULL);
+
+    ngx_memzero(answer->vectors, sizeof(ngx_llm_vector_t) * FUZZ_INPUTS);
+
+    return ngx_llm_openai.embed->read_response(root, embed, answer, &err)
+           == NGX_OK
+           && ngx_llm_embed_whole(answer, FUZZ_INPUTS);
 }
 
 

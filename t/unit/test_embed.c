@@ -232,6 +232,12 @@ test_parsed(const char *text, ngx_uint_t n, const char *first)
 
     if (first == NULL) {
         test_ok(root == NULL);
+
+        /* nothing at all */
+
+        ngx_str_null(&s);
+        test_ok(ngx_llm_embed_parse(&answer, &s) == NULL);
+
         return;
     }
 
