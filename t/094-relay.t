@@ -183,6 +183,15 @@ is(sent()->{line}, 'POST /v1/models/gemini-x:generateContent HTTP/1.1',
    "no key in the query");
 is(sent()->{headers}{'x-goog-api-key'}, 'secret-of-provider', "key");
 like(logged(1), qr/^200\|OK\|a\|1\|gemini-x\|gemini-x\|3\|2\|/, "usage");
+
+# it is the path that counts there: a body must not say another name
+
+is(ask('{"model":"models/gemini-x"}', path => '/up/models/gemini-x:embedContent')
+   ->{status}, 200, "the same in the body");
+is(error_of(ask('{"model":"gemini-y"}',
+                path => '/up/models/gemini-x:generateContent')),
+   '400 invalid_request_error null', "another in the body");
+is(scalar(my @seen = provider('a')->seen), 2, "which is not sent");
 --- provider_a: dialect gemini;
 
 

@@ -470,25 +470,29 @@ ngx_http_llm_relay_read_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ctx->chat.model = relay->model;
     ctx->chat.stream = relay->stream;
 
-    if (ctx->chat.model.len == 0
-        && ngx_http_llm_relay_path_model(r, ctx) != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ngx_http_llm_relay_path_model(r, ctx) != NGX_OK) {
+        return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
+                             "invalid_request_error", NULL, "model",
+                             "the path and the body name two models");
     }
 
     return ngx_http_llm_route_direct(r, ctx, relay->provider, err);
 }
 
 
-/* ".../models/NAME:...", ".../model/NAME/...", ".../deployments/NAME/..." */
+/*
+ * ".../models/NAME:...", ".../model/NAME/...", ".../deployments/NAME/...": a
+ * provider goes by that, whatever the body says.  NGX_OK, NGX_DECLINED: the
+ * body says something else
+ */
 
 static ngx_int_t
 ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    size_t                 len;
-    u_char                *p, *last;
-    ngx_uint_t             i;
-    ngx_http_llm_relay_t  *relay;
+    size_t       len;
+    u_char      *p, *last;
+    ngx_str_t    name, *said;
+    ngx_uint_t   i;
 
     static ngx_str_t  places[] = {
         ngx_string("/models/"),
@@ -497,37 +501,55 @@ ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         ngx_null_string
     };
 
-    relay = ctx->call_data;
-
-    if (relay->provider->dialect == NULL || ctx->call->path.len) {
+    if (ctx->call->path.len) {
         return NGX_OK;
     }
 
+    p = NULL;
     last = r->uri.data + r->uri.len;
 
     for (i = 0; places[i].len; i++) {
         len = places[i].len;
 
-        if (r->uri.len < len) {
-            continue;
+        if (r->uri.len >= len) {
+            p = ngx_strlcasestrn(r->uri.data, last, places[i].data, len - 1);
         }
 
-        p = ngx_strlcasestrn(r->uri.data, last, places[i].data, len - 1);
-
-        if (p == NULL) {
-            continue;
+        if (p) {
+            p += len;
+            break;
         }
+    }
 
-        p += len;
-        ctx->chat.model.data = p;
-
-        while (p < last && *p != '/' && (i || *p != ':')) {
-            p++;
-        }
-
-        ctx->chat.model.len = p - ctx->chat.model.data;
+    if (p == NULL || p == last) {
         return NGX_OK;
     }
+
+    name.data = p;
+
+    while (p < last && *p != '/' && (i || *p != ':')) {
+        p++;
+    }
+
+    name.len = p - name.data;
+    said = &ctx->chat.model;
+
+    /* Gemini's "models/NAME" */
+
+    len = sizeof("models/") - 1;
+
+    if (said->len > len && ngx_strncmp(said->data, "models/", len) == 0) {
+        said->data += len;
+        said->len -= len;
+    }
+
+    if (said->len && (said->len != name.len
+                      || ngx_memcmp(said->data, name.data, name.len) != 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    *said = name;
 
     return NGX_OK;
 }
