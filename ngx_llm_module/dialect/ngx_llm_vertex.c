@@ -41,6 +41,10 @@ const ngx_llm_dialect_t  ngx_llm_vertex = {
 
     NULL,
     ngx_null_string,
+    NULL,
+
+    NULL,
+    NULL,
     NULL
 };
 

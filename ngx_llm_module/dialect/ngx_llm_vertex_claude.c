@@ -57,6 +57,10 @@ const ngx_llm_dialect_t  ngx_llm_vertex_claude = {
 
     NULL,
     ngx_null_string,
+    NULL,
+
+    NULL,
+    NULL,
     NULL
 };
 
