@@ -17,6 +17,8 @@ static int64_t ngx_llm_ledger_table(ngx_llm_ledger_shm_t *shm,
 static ngx_int_t ngx_llm_ledger_check(ngx_llm_ledger_t *l,
     ngx_llm_item_t *items, ngx_uint_t n, int64_t *counter, int64_t now,
     int64_t date, ngx_uint_t *which);
+static ngx_uint_t ngx_llm_ledger_ample(ngx_llm_counter_t *c,
+    ngx_llm_item_t *item);
 static void ngx_llm_ledger_verdict(ngx_llm_counter_t *c,
     ngx_llm_item_t *item, int64_t own, int64_t date);
 static void ngx_llm_ledger_verdict_rate(ngx_llm_counter_t *c,
@@ -201,6 +203,14 @@ ngx_llm_ledger_check(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
         }
     }
 
+    for (i = 0; i < n; i++) {
+        c = ngx_llm_ledger_counter(l, counter[i]);
+
+        if (items[i].margin && !ngx_llm_ledger_ample(c, &items[i])) {
+            return NGX_AGAIN;
+        }
+    }
+
     refused = n;
 
     for (i = 0; i < n; i++) {
@@ -226,6 +236,26 @@ ngx_llm_ledger_check(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
     *which = refused;
 
     return NGX_BUSY;
+}
+
+
+/* amounts that were not counted exactly may be held where it does not matter */
+
+static ngx_uint_t
+ngx_llm_ledger_ample(ngx_llm_counter_t *c, ngx_llm_item_t *item)
+{
+    switch (item->kind) {
+
+    case NGX_LLM_LIMIT_RATE:
+        return item->amount + item->margin <= item->limit - c->settled;
+
+    case NGX_LLM_LIMIT_QUOTA:
+        return item->amount + item->margin
+               <= item->limit - c->settled - c->held;
+
+    default: /* NGX_LLM_LIMIT_CONCURRENCY */
+        return 1;
+    }
 }
 
 

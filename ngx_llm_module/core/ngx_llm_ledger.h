@@ -132,6 +132,8 @@ typedef struct {
     int64_t               period;       /* QUOTA: begin and end of the period,*/
     int64_t               reset;        /* seconds; total: 0, 0 */
     int64_t               amount;       /* that is asked for */
+    int64_t               margin;       /* so much must be left beside it; of
+                                           concurrency: not looked at */
     int64_t               max_children; /* per_max= */
     ngx_str_t             value;        /* of per=, for display */
     unsigned              soft:1;       /* counts, never refuses */
@@ -217,6 +219,7 @@ ngx_int_t ngx_llm_ledger_join_helper(ngx_llm_ledger_t *l, int64_t pid,
  * All limits of a request at once: all pass and are held, or none is touched.
  * NGX_OK: *res is the reservation.  NGX_BUSY: items[*which] refused, its out
  * members say why and for how long.  NGX_DECLINED: no room for a reservation.
+ * NGX_AGAIN: it would leave less than some item's margin, ask without.
  * n may be 0: a reservation that holds nothing, to be settled with a line.
  * now: ms, the clock of rates; date: seconds, wall clock.
  */

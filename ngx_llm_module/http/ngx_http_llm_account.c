@@ -13,6 +13,9 @@
 
 #define NGX_HTTP_LLM_BYTES_A_TOKEN  4
 
+/* limits that have so many times more left than a prompt's bytes and answer */
+#define NGX_HTTP_LLM_AMPLE          63
+
 
 static ngx_int_t ngx_http_llm_account_unavailable(ngx_http_request_t *r,
     ngx_llm_error_t *err);
@@ -36,6 +39,8 @@ static ngx_int_t ngx_http_llm_account_add(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_account_hold(ngx_http_request_t *r,
     ngx_http_llm_account_t *acc, ngx_http_llm_deployment_t *dep,
     ngx_uint_t first, ngx_uint_t *which);
+static ngx_int_t ngx_http_llm_account_reserve(ngx_http_llm_account_t *acc,
+    ngx_uint_t first, ngx_uint_t ample, ngx_uint_t *which);
 static ngx_uint_t ngx_http_llm_account_estimated(ngx_http_llm_account_t *acc,
     ngx_uint_t first, ngx_uint_t last, ngx_uint_t *cost);
 static ngx_int_t ngx_http_llm_account_raise(ngx_http_request_t *r,
@@ -525,30 +530,76 @@ ngx_http_llm_account_add(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
 /*
  * Items from "first" on are held, all or none.  NGX_OK; NGX_BUSY: items[which]
  * refused; NGX_DECLINED: there is no room
+ *
+ * Counting the tokens of a prompt costs more than all the rest.  Where limits
+ * have so much left that it makes no difference its bytes are held, which
+ * are more; what was used is settled in any case.
  */
 
 static ngx_int_t
 ngx_http_llm_account_hold(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
     ngx_http_llm_deployment_t *dep, ngx_uint_t first, ngx_uint_t *which)
 {
-    ngx_int_t        rc;
-    ngx_uint_t       i, cost, wanted;
-    ngx_llm_item_t  *item;
+    ngx_int_t   rc;
+    ngx_uint_t  cost, wanted;
 
     wanted = ngx_http_llm_account_estimated(acc, first, acc->nitems, &cost);
 
-    if (wanted) {
-        ngx_http_llm_amounts(r, acc->ctx, dep, cost, &acc->amounts);
+    if (acc->ledger == NULL) {
+        return acc->nitems ? NGX_DECLINED : NGX_OK;
     }
+
+    rc = NGX_AGAIN;
+
+    if (wanted && ngx_http_llm_amount_coarse(acc->ctx)) {
+        ngx_http_llm_amounts(r, acc->ctx, dep, cost, 1, &acc->amounts);
+
+        rc = ngx_http_llm_account_reserve(acc, first, NGX_HTTP_LLM_AMPLE,
+                                          which);
+    }
+
+    if (rc == NGX_AGAIN) {
+
+        if (wanted) {
+            ngx_http_llm_amounts(r, acc->ctx, dep, cost, 0, &acc->amounts);
+        }
+
+        rc = ngx_http_llm_account_reserve(acc, first, 0, which);
+    }
+
+    if (rc == NGX_BUSY) {
+        *which += first;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "llm zone has no room for a reservation");
+    }
+
+    ngx_http_llm_refuse_log(acc->ctx, first);
+
+    return rc;
+}
+
+
+/* ample: so many times an amount must be left beside it */
+
+static ngx_int_t
+ngx_http_llm_account_reserve(ngx_http_llm_account_t *acc, ngx_uint_t first,
+    ngx_uint_t ample, ngx_uint_t *which)
+{
+    ngx_int_t        rc;
+    ngx_uint_t       i;
+    ngx_llm_item_t  *item;
 
     for (i = first; i < acc->nitems; i++) {
         item = &acc->items[i];
+
         item->amount = ngx_http_llm_amount(&acc->amounts,
                                            &acc->limit[i]->limit);
-    }
 
-    if (acc->ledger == NULL) {
-        return acc->nitems ? NGX_DECLINED : NGX_OK;
+        item->margin = (item->unit == NGX_LLM_UNIT_REQUESTS)
+                       ? 0 : item->amount * (int64_t) ample;
     }
 
     if (acc->held) {
@@ -563,17 +614,6 @@ ngx_http_llm_account_hold(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
 
         acc->held = (rc == NGX_OK);
     }
-
-    if (rc == NGX_BUSY) {
-        *which += first;
-    }
-
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "llm zone has no room for a reservation");
-    }
-
-    ngx_http_llm_refuse_log(acc->ctx, first);
 
     return rc;
 }
@@ -690,7 +730,7 @@ ngx_http_llm_account_raise(ngx_http_request_t *r, ngx_http_llm_account_t *acc,
         return NGX_OK;
     }
 
-    ngx_http_llm_amounts(r, acc->ctx, dep, cost, &amounts);
+    ngx_http_llm_amounts(r, acc->ctx, dep, cost, 0, &amounts);
 
     for (i = 0; i < acc->nfirst; i++) {
         amount = ngx_http_llm_amount(&amounts, &acc->limit[i]->limit);

@@ -201,11 +201,16 @@ ngx_int_t ngx_http_llm_user(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
 /*
  * What the request may use where it is served by the deployment, or by the
- * dearest of the stage (dep NULL).  cost: prices are wanted
+ * dearest of the stage (dep NULL).  cost: prices are wanted; coarse: a prompt
+ * for its bytes, which are never fewer than its tokens and cost nothing to
+ * count.  Not for every request, see ngx_http_llm_amount_coarse()
  */
 void ngx_http_llm_amounts(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
-    ngx_http_llm_deployment_t *dep, ngx_uint_t cost,
+    ngx_http_llm_deployment_t *dep, ngx_uint_t cost, ngx_uint_t coarse,
     ngx_http_llm_amounts_t *amounts);
+
+/* are the bytes of its body a bound? */
+ngx_uint_t ngx_http_llm_amount_coarse(ngx_http_llm_ctx_t *ctx);
 
 /* of them for one limit */
 int64_t ngx_http_llm_amount(ngx_http_llm_amounts_t *amounts,

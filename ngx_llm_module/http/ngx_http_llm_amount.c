@@ -49,7 +49,7 @@ static int64_t ngx_http_llm_amount_cost(ngx_http_request_t *r,
 
 void
 ngx_http_llm_amounts(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
-    ngx_http_llm_deployment_t *dep, ngx_uint_t cost,
+    ngx_http_llm_deployment_t *dep, ngx_uint_t cost, ngx_uint_t coarse,
     ngx_http_llm_amounts_t *amounts)
 {
     int64_t                  n, max;
@@ -58,7 +58,8 @@ ngx_http_llm_amounts(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     chat = &ctx->chat;
 
-    amounts->prompt = ngx_http_llm_amount_prompt(ctx, dep);
+    amounts->prompt = coarse ? (int64_t) chat->text.len
+                             : ngx_http_llm_amount_prompt(ctx, dep);
 
     typical = ngx_http_llm_amount_typical(ctx, 0);
 
@@ -90,6 +91,23 @@ ngx_http_llm_amounts(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
                                                          amounts->prompt,
                                                          amounts->typical);
     }
+}
+
+
+/*
+ * A token is a byte at least, and what a message costs beside its text is less
+ * than its members and quotes; but a picture may be many tokens in few bytes.
+ */
+
+ngx_uint_t
+ngx_http_llm_amount_coarse(ngx_http_llm_ctx_t *ctx)
+{
+    ngx_llm_chat_t  *chat;
+
+    chat = &ctx->chat;
+
+    return ctx->endpoint == NGX_HTTP_LLM_CHAT && chat->text.len
+           && !chat->has_images;
 }
 
 

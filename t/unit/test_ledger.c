@@ -309,6 +309,45 @@ test_together(void)
 }
 
 
+/* a margin that is not there holds nothing and is no refusal */
+
+static void
+test_margin(void)
+{
+    ngx_uint_t      res, which;
+    ngx_llm_item_t  items[2];
+
+    test_case = "margin";
+    test_ledger();
+
+    items[0] = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 10);
+    items[1] = test_item("r", NGX_LLM_LIMIT_RATE, 60, 10);
+
+    items[0].margin = 90;
+    test_int(reserve_n(items, 2, 0, &res, &which), NGX_OK);
+    test_int(items[0].granted, 10);
+    ngx_llm_ledger_release(&ledger, res, 0);
+
+    items[0].margin = 91;
+    test_int(reserve_n(items, 2, 0, &res, &which), NGX_AGAIN);
+    test_int(test_counter("q")->held, 0);
+    test_int(test_counter("q")->refused, 0);
+    test_int(test_counter("r")->settled, 0);
+    test_int(ledger.shm->used_res, 0);
+
+    items[0].margin = 0;
+    items[1].margin = 50;
+    test_int(reserve_n(items, 2, 0, &res, &which), NGX_OK);
+    test_int(reserve_n(items, 2, 0, &which, &which), NGX_AGAIN);
+    ngx_llm_ledger_release(&ledger, res, 0);
+
+    items[1].margin = 51;
+    items[1].soft = 1;
+    test_int(reserve_n(items, 2, 0, &res, &which), NGX_AGAIN);
+    test_int(items[1].exceeded, 0);
+}
+
+
 /* limits that differ only in their number have one counter, held once */
 
 static void
@@ -937,6 +976,7 @@ main(void)
     test_rate_steps();
     test_concurrency();
     test_together();
+    test_margin();
     test_shared();
     test_attempts();
     test_raise_shared();
