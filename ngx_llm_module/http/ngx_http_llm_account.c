@@ -80,8 +80,13 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return ngx_http_llm_account_unavailable(r, err);
     }
 
+    acc = ngx_palloc(r->pool, sizeof(ngx_http_llm_account_t));
+    if (acc == NULL) {
+        return NGX_ERROR;
+    }
+
     /*
-     * set by ngx_pcalloc():
+     * set by ngx_memzero():
      *
      *     acc->nitems = 0;
      *     acc->nfirst = 0;
@@ -90,10 +95,7 @@ ngx_http_llm_account_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
      *     acc->held = 0;
      */
 
-    acc = ngx_pcalloc(r->pool, sizeof(ngx_http_llm_account_t));
-    if (acc == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_memzero(acc, offsetof(ngx_http_llm_account_t, rec));
 
     /* before anything is held; runs before the log phase */
 

@@ -119,19 +119,14 @@ struct ngx_http_llm_account_s {
     ngx_http_llm_ctx_t           *ctx;
     ngx_llm_ledger_t             *ledger;       /* NULL: of no use */
     ngx_uint_t                    res;          /* if held */
-    ngx_llm_usage_record_t        rec;
 
     ngx_http_llm_amounts_t        amounts;
     ngx_http_llm_model_t         *model;        /* they were made for */
 
     ngx_uint_t                    nitems;
     ngx_uint_t                    nfirst;       /* of key and teams */
-    ngx_llm_item_t                items[NGX_LLM_LEDGER_ITEMS];
-    ngx_http_llm_limit_t         *limit[NGX_LLM_LEDGER_ITEMS];
-    ngx_http_llm_limits_t        *owner[NGX_LLM_LEDGER_ITEMS];
 
     /* why a deployment was passed over */
-    ngx_llm_item_t                passed;
     ngx_http_llm_limit_t         *passed_limit;
     ngx_http_llm_limits_t        *passed_owner;
 
@@ -141,6 +136,14 @@ struct ngx_http_llm_account_s {
     unsigned                      sums:1;       /* somebody looks at them */
     unsigned                      cost:1;       /* money is limited */
     unsigned                      soft:1;       /* dry run */
+
+    /* not zeroed: so much that it would show */
+
+    ngx_llm_usage_record_t        rec;
+    ngx_llm_item_t                passed;
+    ngx_llm_item_t                items[NGX_LLM_LEDGER_ITEMS];
+    ngx_http_llm_limit_t         *limit[NGX_LLM_LEDGER_ITEMS];
+    ngx_http_llm_limits_t        *owner[NGX_LLM_LEDGER_ITEMS];
 };
 
 
