@@ -179,6 +179,8 @@ ngx_int_t ngx_http_llm_account_passed(ngx_http_llm_ctx_t *ctx,
 int64_t ngx_http_llm_account_cap(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_http_llm_deployment_t *dep);
 
+/* ngx_http_llm_settle.c */
+
 /*
  * Once, the calls after that do nothing: usage that nobody reported is
  * estimated, and what was held is charged or given back.  status: the
@@ -191,6 +193,15 @@ void ngx_http_llm_account_settle(ngx_http_llm_ctx_t *ctx, ngx_uint_t status);
  * "shutdown".  For exit_process, where no cleanup runs.
  */
 void ngx_http_llm_account_shutdown(ngx_cycle_t *cycle);
+
+/* a request's cleanup: no other way out of it has come by */
+void ngx_http_llm_account_cleanup(void *data);
+
+/* ngx_http_llm_account.c */
+
+/* a value as a line of the usage log has it, in memory of the request */
+ngx_int_t ngx_http_llm_account_normal(ngx_http_request_t *r,
+    ngx_str_t *value, ngx_str_t *normal);
 
 /*
  * who the end user is, plain: of llm_user, else of the body; empty: it is not
