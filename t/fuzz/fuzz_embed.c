@@ -80,12 +80,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_embed_request(ngx_str_t *text)
 {
-    ngx_uint_t        i;
-    ngx_llm_out_t     out;
-    ngx_llm_chat_t    chat;
-    ngx_llm_embed_t   embed;
-    ngx_llm_error_t   err;
-    ngx_llm_target_t  target;
+    ngx_uint_t                      i, n, max;
+    ngx_llm_out_t                   out;
+    ngx_llm_chat_t                  chat;
+    ngx_llm_embed_t                 embed;
+    ngx_llm_error_t                 err;
+    ngx_llm_target_t                target;
+    const ngx_llm_embed_dialect_t  *dialect;
 
     ngx_memzero(&embed, sizeof(ngx_llm_embed_t));
     ngx_llm_chat_init(&chat, fuzz_pool, text);
@@ -98,16 +99,23 @@ fuzz_embed_request(ngx_str_t *text)
 
     fuzz_assert(embed.n && embed.n <= NGX_LLM_EMBED_MAX);
 
+    n = embed.n;
+
     for (i = 0; i < FUZZ_DIALECTS; i++) {
+        dialect = fuzz_dialects[i]->embed;
+
         ngx_memzero(&target, sizeof(ngx_llm_target_t));
         ngx_str_set(&target.model, "up");
         ngx_str_set(&target.provider, "p");
 
+        /* the first part, where the provider takes no more at once */
+
+        max = dialect->max ? dialect->max(&target) : dialect->max_inputs;
+        embed.n = ngx_min(n, max);
+
         ngx_llm_out_init(&out, fuzz_pool, NULL, 0, 64 * 1024 * 1024);
 
-        if (fuzz_dialects[i]->embed->write_request(&embed, &target, &out, &err)
-            == NGX_OK)
-        {
+        if (dialect->write_request(&embed, &target, &out, &err) == NGX_OK) {
             ngx_str_t  body;
 
             body.data = out.start;
