@@ -13,7 +13,8 @@
 
 
 static int64_t ngx_llm_ledger_table(ngx_llm_ledger_shm_t *shm,
-    ngx_llm_table_t *table, size_t room, size_t size, int64_t offset);
+    ngx_llm_table_t *table, size_t room, size_t size, size_t beside,
+    int64_t offset);
 static ngx_int_t ngx_llm_ledger_check(ngx_llm_ledger_t *l,
     ngx_llm_item_t *items, ngx_uint_t n, int64_t *counter, int64_t now,
     int64_t date, ngx_uint_t *which);
@@ -45,7 +46,7 @@ ngx_int_t
 ngx_llm_ledger_create(void *memory, size_t size, uint64_t boot)
 {
     int64_t                i, offset;
-    size_t                 room, part;
+    size_t                 room, part, lows;
     ngx_llm_res_t         *res;
     ngx_llm_ledger_t       l;
     ngx_llm_ledger_shm_t  *shm;
@@ -59,13 +60,19 @@ ngx_llm_ledger_create(void *memory, size_t size, uint64_t boot)
     shm = memory;
     room = size - part;
     offset = part;
+    lows = sizeof(ngx_llm_low_t) * NGX_LLM_LEDGER_LOWS;
+
+    /* lows are beside the counters, where few look for them */
 
     offset = ngx_llm_ledger_table(shm, &shm->counters, room / 2,
-                                  sizeof(ngx_llm_counter_t), offset);
+                                  sizeof(ngx_llm_counter_t), lows, offset);
+    shm->lows = offset;
+    offset += ngx_llm_ledger_aligned(shm->counters.n * lows + 63);
+
     offset = ngx_llm_ledger_table(shm, &shm->sums, room / 5,
-                                  sizeof(ngx_llm_sum_t), offset);
+                                  sizeof(ngx_llm_sum_t), 0, offset);
     offset = ngx_llm_ledger_table(shm, &shm->texts, room / 10,
-                                  sizeof(ngx_llm_text_t), offset);
+                                  sizeof(ngx_llm_text_t), 0, offset);
 
     shm->res = offset;
     shm->nres = (size - offset) / sizeof(ngx_llm_res_t);
@@ -93,9 +100,9 @@ ngx_llm_ledger_create(void *memory, size_t size, uint64_t boot)
 
 static int64_t
 ngx_llm_ledger_table(ngx_llm_ledger_shm_t *shm, ngx_llm_table_t *table,
-    size_t room, size_t size, int64_t offset)
+    size_t room, size_t size, size_t beside, int64_t offset)
 {
-    table->n = room / (size + sizeof(int64_t));
+    table->n = room / (size + beside + sizeof(int64_t));
     table->size = size;
     table->index = offset;
 
@@ -400,7 +407,9 @@ ngx_llm_ledger_hold(ngx_llm_ledger_t *l, ngx_llm_res_t *res,
         }
 
         ngx_llm_ledger_put(l, &item->counter, counter[i]);
-        ngx_llm_ledger_put(l, &item->period, items[i].period);
+        ngx_llm_ledger_put(l, &item->period,
+                           items[i].kind == NGX_LLM_LIMIT_RATE
+                           ? c->time : items[i].period);
         ngx_llm_ledger_put(l, &item->held, 0);
         ngx_llm_ledger_put(l, &item->amount, 0);
         ngx_llm_ledger_add(l, &c->users, 1);
@@ -427,8 +436,7 @@ ngx_llm_ledger_hold_more(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
     ngx_llm_ledger_add(l, &c->held, more);
 
     if ((c->kind & 0xff) == NGX_LLM_LIMIT_RATE) {
-        ngx_llm_ledger_put(l, &c->settled,
-                           ngx_llm_ledger_total(c->settled, more));
+        ngx_llm_ledger_bucket_more(l, c, item, more);
     }
 }
 
@@ -686,11 +694,7 @@ ngx_llm_ledger_charge(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
 
     case NGX_LLM_LIMIT_RATE:
         ngx_llm_ledger_leak(l, c, now);
-        ngx_llm_ledger_add(l, &c->held, -item->held);
-        ngx_llm_ledger_put(l, &c->settled,
-                           ngx_max(ngx_llm_ledger_total(c->settled
-                                                        - item->held, amount),
-                                   0));
+        ngx_llm_ledger_bucket_charge(l, c, item, amount);
         return;
 
     case NGX_LLM_LIMIT_CONCURRENCY:

@@ -76,6 +76,7 @@ typedef struct {
     int64_t               past_period;  /* the one before, for those that are */
     int64_t               past_settled; /* still in flight */
     int64_t               past_held;
+    int64_t               lows;         /* RATE: see ngx_llm_ledger_bucket.c */
     int64_t               time;         /* RATE: leaked up to then, ms; else
                                            last use, seconds */
     int64_t               frac;         /* RATE: remainder of that */

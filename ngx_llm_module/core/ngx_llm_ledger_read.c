@@ -116,7 +116,7 @@ ngx_llm_ledger_adjust(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
 
     case NGX_LLM_LIMIT_RATE:
         settled = ngx_llm_ledger_total(keep ? c->settled : c->held, settled);
-        ngx_llm_ledger_put(l, &c->settled, ngx_max(settled, 0));
+        ngx_llm_ledger_bucket_lower(l, c, settled);
         break;
 
     case NGX_LLM_LIMIT_QUOTA:

@@ -14,13 +14,13 @@
 
 
 #define NGX_LLM_LEDGER_MAGIC      0x6c6c6d6c65646765LL
-#define NGX_LLM_LEDGER_VERSION    2
+#define NGX_LLM_LEDGER_VERSION    3
 
 /* a name is looked for in so many places behind its own */
 #define NGX_LLM_LEDGER_WINDOW     64
 
 /* changes of one hold of the lock between two commits */
-#define NGX_LLM_LEDGER_UNDO       1024
+#define NGX_LLM_LEDGER_UNDO       2048
 
 /* entries that are copied or swept under one hold of the lock */
 #define NGX_LLM_LEDGER_SLICE      64
@@ -30,6 +30,9 @@
 
 /* no amount is larger, and no limit */
 #define NGX_LLM_LEDGER_MOST       (1LL << 60)
+
+/* of a rate, see ngx_llm_ledger_bucket.c */
+#define NGX_LLM_LEDGER_LOWS       8
 
 /* of a table's index: never used; used once, looked past */
 #define NGX_LLM_LEDGER_FREE       0
@@ -42,6 +45,15 @@ typedef struct {
 } ngx_llm_undo_t;
 
 
+/* a bucket that had less in it than requests held */
+
+typedef struct {
+    int64_t               time;         /* those admitted before, ms ... */
+    int64_t               held;         /* ... hold so much */
+    int64_t               left;         /* and may give back so much in all */
+} ngx_llm_low_t;
+
+
 typedef enum {
     NGX_LLM_RES_FREE = 0,
     NGX_LLM_RES_HELD,
@@ -51,7 +63,7 @@ typedef enum {
 
 typedef struct {
     int64_t               counter;      /* index, -1: another item has it */
-    int64_t               period;
+    int64_t               period;       /* RATE: when it was admitted, ms */
     int64_t               held;
     int64_t               amount;       /* final, when it is settling */
 } ngx_llm_res_item_t;
@@ -113,6 +125,8 @@ struct ngx_llm_ledger_shm_s {
     ngx_llm_undo_t        undo[NGX_LLM_LEDGER_UNDO];
 
     ngx_llm_table_t       counters;
+    int64_t               lows;         /* offset of ngx_llm_low_t
+                                           [counters.n][NGX_LLM_LEDGER_LOWS] */
     ngx_llm_table_t       sums;
     ngx_llm_table_t       texts;
 
@@ -222,6 +236,9 @@ void ngx_llm_ledger_forget(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
 ngx_uint_t ngx_llm_ledger_counter_idle(ngx_llm_counter_t *c, int64_t now,
     int64_t date);
 
+
+/* ngx_llm_ledger_bucket.c; behind the lock, "c" is the counter of a rate */
+
 /* what of a bucket's level is left, and the remainder */
 int64_t ngx_llm_ledger_level(ngx_llm_counter_t *c, int64_t now,
     int64_t *frac);
@@ -229,6 +246,21 @@ int64_t ngx_llm_ledger_level(ngx_llm_counter_t *c, int64_t now,
 /* the same, written down */
 void ngx_llm_ledger_leak(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
     int64_t now);
+
+/* what an item holds becomes "amount"; level and c->held follow */
+void ngx_llm_ledger_bucket_charge(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
+    ngx_llm_res_item_t *item, int64_t amount);
+
+/* an item holds more, and already did so before some of it leaked */
+void ngx_llm_ledger_bucket_more(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
+    ngx_llm_res_item_t *item, int64_t more);
+
+/* the level is lowered by hand */
+void ngx_llm_ledger_bucket_lower(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
+    int64_t level);
+
+/* what of c->held has not leaked */
+int64_t ngx_llm_ledger_bucket_held(ngx_llm_ledger_t *l, ngx_llm_counter_t *c);
 
 
 /* ngx_llm_ledger.c */

@@ -232,6 +232,7 @@ static void
 ngx_llm_snapshot_counter(ngx_llm_saver_t *s, ngx_llm_saved_t *saved,
     int64_t i)
 {
+    int64_t             held;
     ngx_llm_counter_t  *c;
 
     c = &saved->counter;
@@ -244,12 +245,15 @@ ngx_llm_snapshot_counter(ngx_llm_saver_t *s, ngx_llm_saved_t *saved,
     }
 
     if ((c->kind & 0xff) == NGX_LLM_LIMIT_RATE) {
-        c->settled = ngx_max(c->settled - c->held, 0);
+        held = ngx_llm_ledger_bucket_held(s->ledger,
+                                   ngx_llm_ledger_counter(s->ledger, i));
+        c->settled = ngx_max(c->settled - held, 0);
         c->time = s->date * 1000 - (s->now - c->time);
     }
 
     c->held = 0;
     c->past_held = 0;
+    c->lows = 0;
     c->users = 0;
     c->children = 0;
     c->parent = 0;

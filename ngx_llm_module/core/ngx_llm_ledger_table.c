@@ -443,49 +443,6 @@ ngx_llm_ledger_counter_idle(ngx_llm_counter_t *c, int64_t now, int64_t date)
 }
 
 
-int64_t
-ngx_llm_ledger_level(ngx_llm_counter_t *c, int64_t now, int64_t *frac)
-{
-    int64_t   past;
-    __int128  leak;
-
-    past = now - c->time;
-    *frac = c->frac;
-
-    if (past <= 0 || c->reset <= 0) {
-        return c->settled;
-    }
-
-    leak = (__int128) past * c->rate + c->frac;
-
-    if (leak / c->reset >= c->settled) {
-        *frac = 0;
-        return 0;
-    }
-
-    *frac = (int64_t) (leak % c->reset);
-
-    return c->settled - (int64_t) (leak / c->reset);
-}
-
-
-void
-ngx_llm_ledger_leak(ngx_llm_ledger_t *l, ngx_llm_counter_t *c, int64_t now)
-{
-    int64_t  level, frac;
-
-    if (now <= c->time) {
-        return;
-    }
-
-    level = ngx_llm_ledger_level(c, now, &frac);
-
-    ngx_llm_ledger_put(l, &c->settled, level);
-    ngx_llm_ledger_put(l, &c->frac, frac);
-    ngx_llm_ledger_put(l, &c->time, now);
-}
-
-
 /*
  * The period of the item, or a later one that another process has seen:
  * periods only go forward.  A bucket has leaked up to now, by the rate that
