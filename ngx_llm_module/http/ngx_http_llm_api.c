@@ -45,6 +45,7 @@ static ngx_uint_t ngx_http_llm_api_rights(ngx_http_request_t *r);
 static ngx_int_t ngx_http_llm_api_browser(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
 static ngx_str_t *ngx_http_llm_api_header(ngx_http_request_t *r, char *name);
+static ngx_str_t *ngx_http_llm_api_error_type(ngx_uint_t status);
 
 
 static ngx_str_t  ngx_http_llm_no_store = ngx_string("no-store");
@@ -541,36 +542,76 @@ ngx_http_llm_api_error(ngx_http_request_t *r, ngx_uint_t status, char *code,
 {
     u_char         *p;
     va_list         args;
-    ngx_str_t       text;
     ngx_llm_out_t   out;
     u_char          buf[NGX_LLM_MAX_ERROR_TEXT];
 
     va_start(args, fmt);
-    p = ngx_vslprintf(buf, buf + sizeof(buf), fmt, args);
+    p = ngx_vslprintf(buf, buf + sizeof(buf) - 1, fmt, args);
     va_end(args);
 
-    text.data = buf;
-    text.len = p - buf;
+    *p = '\0';
 
     ngx_llm_out_init(&out, r->pool, NULL, 0, 4 * NGX_LLM_MAX_ERROR_TEXT);
 
-    ngx_llm_out_lit(&out, "{\"error\":{\"message\":");
-    ngx_llm_out_json_string(&out, &text);
-    ngx_llm_out_lit(&out, ",\"type\":\"invalid_request_error\",\"param\":null,"
-                          "\"code\":");
-
-    if (code) {
-        ngx_llm_out_char(&out, '"');
-        ngx_llm_out_data(&out, (u_char *) code, ngx_strlen(code));
-        ngx_llm_out_char(&out, '"');
-
-    } else {
-        ngx_llm_out_lit(&out, "null");
-    }
-
-    ngx_llm_out_lit(&out, "}}\n");
+    ngx_http_llm_api_error_text(&out, status, code, (char *) buf);
 
     return ngx_http_llm_api_send(r, status, &out);
+}
+
+
+void
+ngx_http_llm_api_error_text(ngx_llm_out_t *out, ngx_uint_t status, char *code,
+    char *text)
+{
+    ngx_str_t  s;
+
+    s.data = (u_char *) text;
+    s.len = ngx_strlen(text);
+
+    ngx_llm_out_lit(out, "{\"error\":{\"message\":");
+    ngx_llm_out_json_string(out, &s);
+    ngx_llm_out_lit(out, ",\"type\":\"");
+    ngx_llm_out_str(out, ngx_http_llm_api_error_type(status));
+    ngx_llm_out_lit(out, "\",\"param\":null,\"code\":");
+
+    if (code) {
+        ngx_llm_out_char(out, '"');
+        ngx_llm_out_data(out, (u_char *) code, ngx_strlen(code));
+        ngx_llm_out_char(out, '"');
+
+    } else {
+        ngx_llm_out_lit(out, "null");
+    }
+
+    ngx_llm_out_lit(out, "}}\n");
+}
+
+
+/* as the gateway's own errors have them */
+
+static ngx_str_t *
+ngx_http_llm_api_error_type(ngx_uint_t status)
+{
+    static ngx_str_t  request = ngx_string("invalid_request_error");
+    static ngx_str_t  authentication = ngx_string("authentication_error");
+    static ngx_str_t  permission = ngx_string("permission_error");
+    static ngx_str_t  server = ngx_string("server_error");
+
+    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return &server;
+    }
+
+    switch (status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        return &authentication;
+
+    case NGX_HTTP_FORBIDDEN:
+        return &permission;
+
+    default:
+        return &request;
+    }
 }
 
 

@@ -43,6 +43,10 @@ char *ngx_http_llm_admin_token(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_llm_api_error(ngx_http_request_t *r, ngx_uint_t status,
     char *code, const char *fmt, ...);
 
+/* the same as a text, for an answer that was begun */
+void ngx_http_llm_api_error_text(ngx_llm_out_t *out, ngx_uint_t status,
+    char *code, char *text);
+
 /* a whole answer */
 ngx_int_t ngx_http_llm_api_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_llm_out_t *out);
