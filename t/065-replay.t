@@ -265,6 +265,89 @@ is($all->{sum}{requests}, 2, 'not charged: is in the sums');
 is($all->{quota}{requests}, 1, 'not charged: in no quota');
 
 
+# --- credits and resets -----------------------------------------------------
+
+fresh();
+spew($log, line());
+my $name = counted()->{name};
+
+# of a limit of the key, which has the same name in each of these gateways
+
+sub change {
+    my ($unit, $amount, %opt) = @_;
+
+    return sprintf '{"time":%.3f,"seq":"%d-%d-%d","%s":"k","client":"::1",'
+                   . '"action":"credit","limit":"quota %s=9/day","counter":'
+                   . '"%s","amount":%s,"charged":false}%s',
+                   $opt{time} || $today, $opt{boot} || 1700000000000000,
+                   $opt{slot} || 0, $opt{n} || ++$n, $opt{of} || 'key', $unit,
+                   $opt{counter} || $name->{$unit}, $amount,
+                   defined $opt{end} ? $opt{end} : "\n";
+}
+
+
+sub is_taken {
+    my ($all, $lines, $requests, $tokens, $cost, $what) = @_;
+
+    is($all->{sum}{requests}, $lines, "$what: requests");
+    is($all->{sum}{errors}, 0, "$what: no errors");
+    is($all->{quota}{requests}, $lines - $requests,
+       "$what: quota of requests");
+    is($all->{quota}{tokens}, 15 * $lines - $tokens, "$what: quota of tokens");
+    is($all->{quota}{cost}, 15000 * $lines - $cost, "$what: quota of cost");
+}
+
+fresh();
+spew($log, line() . change('requests', 5) . change('tokens', 7)
+           . change('cost', '0.000001000') . line() . change('tokens', -2));
+is_taken(counted(), 2, 5, 5, 1000, 'credits');
+
+fresh();
+spew($log, line() . change('requests', 5, n => 7, slot => 1)
+           . change('requests', 5, n => 7, slot => 1)
+           . change('tokens', 9, n => 6, slot => 1) . line());
+is_taken(counted(), 2, 5, 0, 0, 'credits twice');
+
+fresh();
+spew($log, line() . substr(change('tokens', 9), 0, 150)
+           . change('requests', 5) . change('tokens', 9, end => ''));
+is_taken(counted(), 1, 5, 9, 0, 'torn credits');
+
+fresh();
+spew($log, line() . change('requests', 5, of => 'team')
+           . change('requests', 5, counter => 'f' x 32)
+           . change('requests', '5.000000000') . change('cost', 5)
+           . change('requests', 5, counter => $name->{cost})
+           . change('requests', 5, time => $today - 3 * 86400) . line());
+is_taken(counted(), 2, 0, 0, 0, 'credits of others');
+
+# a credit is of the limit, whatever its number is by now; once, wherever the
+# snapshot ends; and of other masters
+
+fresh();
+spew($log, line() . change('requests', 5));
+is_taken(counted(), 1, 5, 0, 0, 'a credit');
+stop();
+
+append($log, change('requests', 1), line());
+spew("$dir/nginx.conf", slurp("$dir/nginx.conf") =~ s/requests=1m/requests=3/r);
+is_taken(counted(), 2, 6, 0, 0, 'a credit, another number');
+stop();
+
+is_taken(counted(), 2, 6, 0, 0, 'a credit, once more');
+append($log, change('requests', 2, boot => 1800000000000000), line());
+
+my $until = time + 5;
+
+while (time < $until) {
+    last if Snapshot::read_file($state)->{sum}{requests} == 3;
+    sleep 0.05;
+}
+
+is_taken(Snapshot::read_file($state), 3, 8, 0, 0, 'a credit of others');
+stop();
+
+
 # --- with one ---------------------------------------------------------------
 
 fresh();

@@ -446,9 +446,6 @@ __DATA__
     each_worker('sk-conf', 401, 'a disabled one');
     ($status, $key) = api('POST', 'keys/u/reset');
     is($key->{limits}[0]{used}, 0, 'set back');
-    my $taken = time;
-    ok(wait_for(sub { return ((stat "$ENV{TEST_NGINX_STATE}/ten/snapshot")[9] || 0) >= $taken }, 10), 'a snapshot');
-    sleep 2;
     ok(crash(), 'once more');
     ($status, $key) = api('GET', 'keys/u');
     is($key->{limits}[0]{used}, 0, 'still set back');
@@ -672,3 +669,137 @@ invalid parameter "write", it can only be "read"
 --- error_log
 "llm_api" directive needs a location that is given by prefix
 --- suppress_stderr
+
+
+
+=== TEST 19: credits and resets outlive a kill and a stop, and have a line each
+--- http
+    llm_state $TEST_NGINX_STATE/nineteen;
+    llm_usage_log $TEST_NGINX_STATE/nineteen.jsonl;
+    llm_team t { quota cost=5/month; quota cost=4/month soft; }
+    llm_key conf { secret $TEST_NGINX_SECRET; team t; quota requests=100/day; quota tokens=1k/day;
+                   rate requests=1/day burst=50; quota requests=9/day per=user; concurrency 5; }
+--- model: deployment a up; price input=2 output=10;
+--- errors
+--- do
+    my $limits = sub { my %seen = map { $_->{limit} => $_->{used} } map { @{$_->{limits}} }
+                           (api('GET', 'keys/conf'))[1], (api('GET', 'teams'))[1]{data}[0];
+                       return join ' ', map { "$_=" . (defined $seen{$_} ? $seen{$_} + 0 : '-') } sort keys %seen };
+    my $lines = sub { open my $f, '<', "$ENV{TEST_NGINX_STATE}/nineteen.jsonl"; return map { decode_json($_) } <$f> };
+    is(as('sk-conf')->{status}, 200, 'a request') for 1 .. 3;
+    my ($status, $key) = api('POST', 'keys/conf/credit', { limit => 'quota requests=100/day', amount => 10 });
+    is($status, 200, 'a credit');
+    api('POST', 'teams/t/credit', { limit => 'quota cost=5/month', amount => 2.5 });
+    api('POST', 'keys/conf/reset', { limit => 'rate requests=1/day burst=50' });
+    my $was = $limits->();
+    like($was, qr{quota cost=5/month=-2\.49979}, 'dollars');
+    like($was, qr{quota cost=4/month soft=-2\.49979}, 'of all that share the counter');
+    like($was, qr{quota requests=100/day=-7 }, 'requests');
+    like($was, qr{quota tokens=1k/day=45 }, 'the others are as they were');
+    like($was, qr{rate requests=1/day burst=50=0$}, 'the bucket is empty');
+    ok(crash(), 'a kill');
+    is($limits->(), $was, 'all is as it was');
+    my @changes = grep { $_->{action} } $lines->();
+    is(scalar @changes, 3, 'three lines');
+    my ($credit, $team, $rate) = @changes;
+    like($credit->{seq}, qr/^\d+-\d+-\d+$/, 'with a seq');
+    is(join(' ', map { "$_=$credit->{$_}" } qw(action key limit amount client)),
+       'action=credit key=conf limit=quota requests=100/day amount=10 client=' . ($credit->{client} || ''), 'a credit');
+    ok(!$credit->{charged} && !exists $credit->{status}, 'is no request');
+    is("$team->{team} $team->{limit} $team->{amount}", 't quota cost=5/month 2.5', 'of the team');
+    is("$rate->{action} $rate->{limit} $rate->{amount}", 'reset rate requests=1/day burst=50 3', 'a reset');
+    ($status, $key) = api('POST', 'keys/conf/reset', {});
+    is($status, 200, 'all');
+    api('POST', 'teams/t/reset', {});
+    $was = $limits->();
+    unlike($was, qr/=-?[1-9.]+( |$)/, 'nothing is used');
+    ok(stop(), 'a stop');
+    is($limits->(), $was, 'nothing is');
+    @changes = grep { $_->{action} } $lines->();
+    is(join(' ', map { "$_->{limit}:" . $_->{amount} } @changes[3 .. $#changes]),
+       'quota requests=100/day:-7 quota tokens=1k/day:45 quota cost=5/month:-2.49979', 'what was taken off, once');
+    ok(reload(), 'a reload');
+    is($limits->(), $was, 'keeps it, too');
+    my $usage = (api('GET', 'usage?by=key'))[1];
+    is($usage->{data}[0]{requests}, 3, 'they are no requests in the sums');
+
+
+
+=== TEST 20: without a usage log a snapshot is waited for
+--- http
+    llm_state $TEST_NGINX_STATE/twenty;
+    llm_key conf { secret $TEST_NGINX_SECRET; quota requests=100/day; }
+--- errors
+--- no_error_log
+[alert]
+[emerg]
+--- do
+    is(as('sk-conf')->{status}, 200, 'a request') for 1 .. 3;
+    my ($status, $key) = api('POST', 'keys/conf/credit', { limit => 'quota requests=100/day', amount => 10 });
+    is($status, 200, 'a credit');
+    is($key->{limits}[0]{used}, -7, 'in force');
+    ok(crash(), 'a kill');
+    is((api('GET', 'keys/conf'))[1]{limits}[0]{used}, -7, 'as it was');
+    api('POST', 'keys/conf/reset');
+    ok(stop(), 'a stop');
+    is((api('GET', 'keys/conf'))[1]{limits}[0]{used}, 0, 'as it was');
+    ok(wait_for(sub { mkdir "$ENV{TEST_NGINX_STATE}/twenty/snapshot.tmp" }, 5), 'in the way of the next one');
+    ($status, $key) = api('POST', 'keys/conf/credit', { limit => 'quota requests=100/day', amount => 5 });
+    rmdir "$ENV{TEST_NGINX_STATE}/twenty/snapshot.tmp";
+    is($status, 500, 'none can be written');
+    is("$key->{error}{type} $key->{error}{code}", 'server_error not_kept', 'and it says so');
+    is((api('GET', 'keys/conf'))[1]{limits}[0]{used}, -5, 'but it is in force');
+
+
+
+=== TEST 21: a line that cannot be written: nothing is changed
+--- http
+    llm_state $TEST_NGINX_STATE/twentyone;
+    llm_usage_log $TEST_NGINX_STATE/twentyone.jsonl;
+    llm_key conf { secret $TEST_NGINX_SECRET; quota requests=100/day; quota tokens=1k/day; }
+--- errors
+--- no_error_log
+[alert]
+[emerg]
+--- do
+    my $file = "$ENV{TEST_NGINX_STATE}/twentyone.jsonl";
+    my $limit = sub { my ($size) = @_;
+                      my $failed = 0;
+                      $failed += system("prlimit --pid $_ --fsize=$size: 2> /dev/null") != 0 for children(master());
+                      return !$failed };
+    is(as('sk-conf')->{status}, 200, 'a request') for 1 .. 3;
+    SKIP: {
+        skip 'no prlimit', 11 if !$limit->((-s $file) + 100);
+        for my $n (1, 2) {
+            my ($status, $answer) = api('POST', 'keys/conf/credit', { limit => 'quota requests=100/day', amount => 10 });
+            is($status, 500, 'not kept');
+            is("$answer->{error}{type} $answer->{error}{code}", 'server_error not_kept', 'and it says so');
+            is((api('GET', 'keys/conf'))[1]{limits}[0]{used}, 3, 'nothing is changed');
+        }
+        $limit->('unlimited');
+        is((api('POST', 'keys/conf/credit', { limit => 'quota requests=100/day', amount => 1 }))[0], 200, 'it can be written again');
+        is((api('GET', 'status'))[1]{in_flight}, 0, 'nothing is held');
+    }
+    ok(crash(), 'a kill');
+    is((api('GET', 'keys/conf'))[1]{limits}[0]{used}, 2, 'one credit');
+
+
+
+=== TEST 22: the type of an error is that of its status
+--- http
+    llm_state $TEST_NGINX_STATE/twentytwo;
+    llm_key conf { secret $TEST_NGINX_SECRET; }
+--- do
+    for my $case (
+        [401, 'authentication_error', 'invalid_admin_token', 'GET', 'keys', undef, Authorization => 'Bearer x'],
+        [403, 'permission_error', 'read_only_token', 'POST', 'keys', {}, Authorization => 'Bearer reader'],
+        [403, 'permission_error', 'foreign_origin', 'POST', 'keys', {}, Origin => 'http://evil.example'],
+        [404, 'invalid_request_error', 'key_not_found', 'GET', 'keys/x'],
+        [404, 'invalid_request_error', 'unknown_url', 'GET', 'x'],
+        [405, 'invalid_request_error', 'method_not_allowed', 'PUT', 'keys', {}],
+        [409, 'invalid_request_error', 'key_exists', 'POST', 'keys', { name => 'conf' }],
+    ) {
+        my ($want, $type, $code, @call) = @$case;
+        my ($status, $answer) = api(@call);
+        is("$status $answer->{error}{type} $answer->{error}{code}", "$want $type $code", "$want $code");
+    }

@@ -36,6 +36,8 @@ static ngx_uint_t ngx_llm_ledger_same(ngx_llm_name_t *one,
     ngx_llm_name_t *two);
 static void ngx_llm_ledger_charge(ngx_llm_ledger_t *l,
     ngx_llm_res_item_t *item, int64_t amount, int64_t now);
+static void ngx_llm_ledger_use(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
+    int64_t period, int64_t held, int64_t amount);
 static void ngx_llm_ledger_add_sums(ngx_llm_ledger_t *l, int64_t row,
     int64_t *sums);
 static void ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i,
@@ -596,7 +598,10 @@ ngx_llm_ledger_settle(ngx_llm_ledger_t *l, ngx_uint_t resi, int64_t *amounts,
     /* nobody reads the line until "settling" says that there is one */
 
     len = ngx_min(line->len, NGX_LLM_LEDGER_LINE);
-    ngx_memcpy(owner->line, line->data, len);
+
+    if (len) {
+        ngx_memcpy(owner->line, line->data, len);
+    }
 
     ngx_llm_ledger_begin(l);
 
@@ -694,6 +699,13 @@ ngx_llm_ledger_charge(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
 
     case NGX_LLM_LIMIT_RATE:
         ngx_llm_ledger_leak(l, c, now);
+
+        if (amount < 0) {
+            ngx_llm_ledger_bucket_lower(l, c, ngx_llm_ledger_total(c->settled,
+                                                                   amount));
+            return;
+        }
+
         ngx_llm_ledger_bucket_charge(l, c, item, amount);
         return;
 
@@ -702,18 +714,28 @@ ngx_llm_ledger_charge(ngx_llm_ledger_t *l, ngx_llm_res_item_t *item,
         return;
 
     default: /* NGX_LLM_LIMIT_QUOTA */
-        break;
+        ngx_llm_ledger_use(l, c, item->period, item->held, amount);
     }
+}
 
-    /* in the period in which it was admitted, if that is still known */
 
-    if (c->period == item->period) {
-        ngx_llm_ledger_add(l, &c->held, -item->held);
+/* in the period in which it was admitted, if that is still known */
+
+static void
+ngx_llm_ledger_use(ngx_llm_ledger_t *l, ngx_llm_counter_t *c, int64_t period,
+    int64_t held, int64_t amount)
+{
+    if (c->period == period) {
+        ngx_llm_ledger_add(l, &c->held, -held);
         ngx_llm_ledger_put(l, &c->settled,
                            ngx_llm_ledger_total(c->settled, amount));
 
-    } else if (c->past_period == item->period) {
-        ngx_llm_ledger_add(l, &c->past_held, -item->held);
+        if (amount < 0) {
+            ngx_llm_ledger_put(l, &c->rate, 1);
+        }
+
+    } else if (c->past_period == period) {
+        ngx_llm_ledger_add(l, &c->past_held, -held);
         ngx_llm_ledger_put(l, &c->past_settled,
                            ngx_llm_ledger_total(c->past_settled, amount));
     }
@@ -821,6 +843,12 @@ ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
     switch (item->kind) {
 
     case NGX_LLM_LIMIT_RATE:
+        if (amount < 0) {
+            ngx_llm_ledger_bucket_lower(l, c, ngx_llm_ledger_total(c->settled,
+                                                                   amount));
+            return;
+        }
+
         if (item->rate_time > 0 && c->time > admitted) {
             leak = (__int128) (c->time - admitted) * item->rate
                    / item->rate_time;
@@ -835,15 +863,6 @@ ngx_llm_ledger_count_one(ngx_llm_ledger_t *l, int64_t i, ngx_llm_item_t *item,
         return;
 
     default: /* NGX_LLM_LIMIT_QUOTA */
-        break;
-    }
-
-    if (c->period == admitted) {
-        ngx_llm_ledger_put(l, &c->settled,
-                           ngx_llm_ledger_total(c->settled, amount));
-
-    } else if (c->past_period == admitted) {
-        ngx_llm_ledger_put(l, &c->past_settled,
-                           ngx_llm_ledger_total(c->past_settled, amount));
+        ngx_llm_ledger_use(l, c, admitted, 0, amount);
     }
 }

@@ -80,7 +80,9 @@ typedef struct {
     int64_t               time;         /* RATE: leaked up to then, ms; else
                                            last use, seconds */
     int64_t               frac;         /* RATE: remainder of that */
-    int64_t               rate;         /* RATE, as last seen: amount ... */
+    int64_t               rate;         /* RATE, as last seen: amount ...;
+                                           QUOTA: 1, something was taken off
+                                           in this period */
     int64_t               reset;        /* ... per so many ms; QUOTA: where
                                            the period ends, seconds, or 0 */
     int64_t               users;        /* reservations that have it */
@@ -261,13 +263,17 @@ void ngx_llm_ledger_seq(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq);
  * Settlement, first half: notes final amounts, one an item in the order of
  * their reservation, sums and the line.  From here on whoever comes later can
  * finish it.  line may be empty: nothing is to be written.  Between the two
- * halves the process must not settle anything else.
+ * halves the process must not settle anything else.  An amount below 0 is taken
+ * off what is used: a credit; a quota may come below 0, a bucket may not.
  */
 void ngx_llm_ledger_settle(ngx_llm_ledger_t *l, ngx_uint_t res,
     int64_t *amounts, ngx_uint_t n, ngx_llm_row_t *rows, ngx_uint_t nrows,
     int64_t *sums, ngx_llm_seq_t *seq, ngx_str_t *line, int64_t date);
 
-/* second half, when the line is written: applies it; the reservation is gone */
+/*
+ * second half, when the line is written: applies it; the reservation is gone.
+ * release() in its place: nothing was changed
+ */
 void ngx_llm_ledger_apply(ngx_llm_ledger_t *l, ngx_uint_t res, int64_t now,
     int64_t date);
 
@@ -297,19 +303,11 @@ void ngx_llm_ledger_expire(ngx_llm_ledger_t *l, int64_t now, int64_t date,
  * A line that another ledger's process wrote: counts it unless one of that
  * process with a higher number was counted.  items: as for a reservation, but
  * "amount" is final, and "period" of a RATE is when it was admitted, seconds.
+ * An amount below 0 is taken off.
  */
 void ngx_llm_ledger_replay(ngx_llm_ledger_t *l, ngx_llm_seq_t *seq,
     ngx_llm_item_t *items, ngx_uint_t n, ngx_llm_row_t *rows,
     ngx_uint_t nrows, int64_t *sums, int64_t now, int64_t date);
-
-/*
- * Sets what a counter has settled (reset: 0), or takes an amount from it,
- * below zero too: a credit.  NGX_DECLINED: there is no room for the counter.
- */
-ngx_int_t ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
-    int64_t settled, int64_t now, int64_t date);
-ngx_int_t ngx_llm_ledger_credit(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
-    int64_t amount, int64_t now, int64_t date);
 
 /* how a limit stands now (out members of the item); nothing is created */
 void ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item,

@@ -9,9 +9,6 @@
 #include "ngx_llm_ledger_shm.h"
 
 
-static ngx_int_t ngx_llm_ledger_adjust(ngx_llm_ledger_t *l,
-    ngx_llm_item_t *item, ngx_uint_t keep, int64_t delta, int64_t now,
-    int64_t date);
 static ngx_uint_t ngx_llm_ledger_copy(ngx_llm_ledger_t *l,
     ngx_llm_table_t *table, ngx_uint_t *i, void *copy, ngx_uint_t n);
 static void ngx_llm_ledger_sweep(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
@@ -72,65 +69,6 @@ ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t now,
         item->exceeded = 1;
         item->wait = item->reset ? ngx_max(item->reset - date, 1) * 1000 : -1;
     }
-}
-
-
-ngx_int_t
-ngx_llm_ledger_set(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t settled,
-    int64_t now, int64_t date)
-{
-    return ngx_llm_ledger_adjust(l, item, 0, settled, now, date);
-}
-
-
-ngx_int_t
-ngx_llm_ledger_credit(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
-    int64_t amount, int64_t now, int64_t date)
-{
-    return ngx_llm_ledger_adjust(l, item, 1, -amount, now, date);
-}
-
-
-/* a bucket is never more than full, what is held of it stays held */
-
-static ngx_int_t
-ngx_llm_ledger_adjust(ngx_llm_ledger_t *l, ngx_llm_item_t *item,
-    ngx_uint_t keep, int64_t delta, int64_t now, int64_t date)
-{
-    int64_t             i, settled;
-    ngx_llm_counter_t  *c;
-
-    ngx_llm_ledger_begin(l);
-
-    i = ngx_llm_ledger_counter_get(l, item, NULL, 0, now, date);
-
-    if (i == -1 || item->other) {
-        ngx_llm_ledger_end(l);
-        return NGX_DECLINED;
-    }
-
-    c = ngx_llm_ledger_counter(l, i);
-    settled = delta;
-
-    switch (item->kind) {
-
-    case NGX_LLM_LIMIT_RATE:
-        settled = ngx_llm_ledger_total(keep ? c->settled : c->held, settled);
-        ngx_llm_ledger_bucket_lower(l, c, settled);
-        break;
-
-    case NGX_LLM_LIMIT_QUOTA:
-        settled = ngx_llm_ledger_total(keep ? c->settled : 0, settled);
-        ngx_llm_ledger_put(l, &c->settled, settled);
-        break;
-
-    default: /* NGX_LLM_LIMIT_CONCURRENCY */
-        break;
-    }
-
-    ngx_llm_ledger_end(l);
-
-    return NGX_OK;
 }
 
 

@@ -435,7 +435,11 @@ ngx_llm_ledger_counter_idle(ngx_llm_counter_t *c, int64_t now, int64_t date)
         return ngx_llm_ledger_level(c, now, &frac) == 0;
 
     case NGX_LLM_LIMIT_QUOTA:
-        return c->settled == 0 || (c->reset && c->reset <= date);
+
+        /* what adds up to 0 is lost if a replay finds only half of it */
+
+        return (c->settled == 0 && c->rate == 0)
+               || (c->reset && c->reset <= date);
 
     default: /* NGX_LLM_LIMIT_CONCURRENCY */
         return 1;
@@ -484,6 +488,7 @@ ngx_llm_ledger_roll(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
         ngx_llm_ledger_put(l, &c->period, item->period);
         ngx_llm_ledger_put(l, &c->settled, 0);
         ngx_llm_ledger_put(l, &c->held, 0);
+        ngx_llm_ledger_put(l, &c->rate, 0);
     }
 
     ngx_llm_ledger_put(l, &c->reset, item->reset);

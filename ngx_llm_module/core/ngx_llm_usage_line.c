@@ -22,6 +22,7 @@ static void ngx_llm_usage_name_write(ngx_llm_out_t *out, ngx_str_t *name);
 static void ngx_llm_usage_text(ngx_llm_out_t *out, ngx_str_t *text);
 static void ngx_llm_usage_pairs(ngx_llm_out_t *out,
     ngx_llm_usage_pair_t *pair, ngx_uint_t n);
+static void ngx_llm_usage_counter(ngx_llm_out_t *out, ngx_llm_name_t *name);
 static void ngx_llm_usage_fixed(ngx_llm_out_t *out, int64_t n,
     ngx_uint_t digits);
 
@@ -62,6 +63,15 @@ const ngx_llm_usage_member_t  ngx_llm_usage_members[] = {
     ngx_llm_usage_text_member("finish_reason", finish_reason),
     ngx_llm_usage_text_member("error", error),
     ngx_llm_usage_text_member("client", client),
+    ngx_llm_usage_text_member("action", action),
+    ngx_llm_usage_text_member("limit", limit),
+
+    { ngx_string("counter"), NGX_LLM_USAGE_COUNTER,
+      offsetof(ngx_llm_usage_record_t, counter), 0 },
+
+    { ngx_string("amount"), NGX_LLM_USAGE_AMOUNT,
+      offsetof(ngx_llm_usage_record_t, amount), 0 },
+
     ngx_llm_usage_pairs_member("tags", ntags, tags),
 
     ngx_llm_usage_count_member("status", status),
@@ -113,6 +123,7 @@ ngx_llm_usage_record_init(ngx_llm_usage_record_t *rec)
     rec->duration = -1;
     rec->ntags = 0;
     rec->nper = 0;
+    rec->money = 0;
     rec->stream = 0;
     rec->estimated = 0;
     rec->uncharged = 0;
@@ -185,6 +196,10 @@ ngx_llm_usage_present(const ngx_llm_usage_member_t *member,
     case NGX_LLM_USAGE_OBJECT:
         return *(ngx_uint_t *) p != 0;
 
+    case NGX_LLM_USAGE_COUNTER:
+    case NGX_LLM_USAGE_AMOUNT:
+        return rec->action.data != NULL;
+
     case NGX_LLM_USAGE_STREAM:
         return rec->stream;
 
@@ -240,6 +255,21 @@ ngx_llm_usage_member_write(ngx_llm_out_t *out,
         ngx_llm_usage_pairs(out,
                   (ngx_llm_usage_pair_t *) ((u_char *) rec + member->pairs),
                   *(ngx_uint_t *) p);
+        return;
+
+    case NGX_LLM_USAGE_COUNTER:
+        ngx_llm_usage_counter(out, (ngx_llm_name_t *) p);
+        return;
+
+    case NGX_LLM_USAGE_AMOUNT:
+
+        if (rec->money) {
+            ngx_llm_usage_fixed(out, *(int64_t *) p, NGX_LLM_USAGE_NANO);
+
+        } else {
+            ngx_llm_out_int(out, *(int64_t *) p);
+        }
+
         return;
 
     case NGX_LLM_USAGE_STREAM:
@@ -348,6 +378,19 @@ ngx_llm_usage_pairs(ngx_llm_out_t *out, ngx_llm_usage_pair_t *pair,
 }
 
 
+static void
+ngx_llm_usage_counter(ngx_llm_out_t *out, ngx_llm_name_t *name)
+{
+    u_char  *p, buf[NGX_LLM_USAGE_HEX];
+
+    p = ngx_sprintf(buf, "%016xL%016xL", name->id[0], name->id[1]);
+
+    ngx_llm_out_char(out, '"');
+    ngx_llm_out_data(out, buf, p - buf);
+    ngx_llm_out_char(out, '"');
+}
+
+
 /* n in units of 10^-digits */
 
 static void
@@ -361,6 +404,11 @@ ngx_llm_usage_fixed(ngx_llm_out_t *out, int64_t n, ngx_uint_t digits)
 
     for (i = 0; i < digits; i++) {
         unit *= 10;
+    }
+
+    if (n < 0) {
+        ngx_llm_out_char(out, '-');
+        n = -n;
     }
 
     ngx_llm_out_int(out, n / unit);

@@ -29,8 +29,8 @@ typedef struct {
 
 
 /*
- * Strings are plain; data == NULL is absent, and so are numbers of -1, but
- * "time" and "status", which are always there.
+ * Strings are plain; data == NULL is absent, and so are numbers of -1.  "time"
+ * is always there, and "status" of a request.
  */
 
 typedef struct {
@@ -49,7 +49,18 @@ typedef struct {
     ngx_str_t                   finish_reason;
     ngx_str_t                   error;          /* code, "shutdown" ... */
     ngx_str_t                   client;         /* address */
-    int64_t                     status;
+
+    /*
+     * How a limit stands, changed by hand.  With an action it is no request:
+     * nothing but time, seq, key or team, client and what follows counts.
+     */
+    ngx_str_t                   action;         /* "credit", "reset" */
+    ngx_str_t                   limit;          /* statement, for people */
+    ngx_llm_name_t              counter;
+    int64_t                     amount;         /* taken off what is used, in
+                                                   the limit's unit; of a reset
+                                                   it may be below 0 */
+    int64_t                     status;         /* of a change: -1 */
     int64_t                     attempts;
     int64_t                     prompt;         /* tokens, as in
                                                    ngx_llm_usage_t */
@@ -70,6 +81,7 @@ typedef struct {
     ngx_uint_t                  nper;
     ngx_llm_usage_pair_t        per[NGX_LLM_USAGE_PAIRS];
 
+    unsigned                    money:1;        /* "amount": nano-dollars */
     unsigned                    stream:1;
     unsigned                    estimated:1;    /* usage is the gateway's */
     unsigned                    uncharged:1;    /* counts for no limit: it

@@ -20,6 +20,8 @@ typedef enum {
     NGX_LLM_USAGE_DOLLARS,          /* int64_t in nano-dollars */
     NGX_LLM_USAGE_NAME,             /* ngx_llm_seq_t */
     NGX_LLM_USAGE_OBJECT,           /* ngx_uint_t, then pairs */
+    NGX_LLM_USAGE_COUNTER,          /* ngx_llm_name_t, in hex */
+    NGX_LLM_USAGE_AMOUNT,           /* int64_t, of money or not */
     NGX_LLM_USAGE_STREAM,           /* flags */
     NGX_LLM_USAGE_ESTIMATED,
     NGX_LLM_USAGE_CHARGED
@@ -46,6 +48,8 @@ void ngx_llm_usage_decode(ngx_str_t *s);
 
 #define NGX_LLM_USAGE_MS     3      /* digits behind the point */
 #define NGX_LLM_USAGE_NANO   9
+
+#define NGX_LLM_USAGE_HEX    32     /* digits of a counter's name */
 
 
 #endif /* _NGX_LLM_USAGE_MEMBER_H_INCLUDED_ */

@@ -35,6 +35,10 @@ static ngx_int_t ngx_llm_usage_raw(ngx_llm_usage_line_t *line, ngx_str_t *s,
     ngx_uint_t *escaped);
 static ngx_int_t ngx_llm_usage_number(ngx_llm_usage_line_t *line,
     ngx_uint_t digits, int64_t *n);
+static ngx_int_t ngx_llm_usage_amount(ngx_llm_usage_line_t *line,
+    ngx_llm_usage_record_t *rec);
+static ngx_int_t ngx_llm_usage_counter(ngx_llm_usage_line_t *line,
+    ngx_llm_name_t *name);
 static ngx_int_t ngx_llm_usage_name(ngx_llm_usage_line_t *line,
     ngx_llm_seq_t *seq);
 static ngx_int_t ngx_llm_usage_part(u_char **pos, u_char *last, uint64_t *n);
@@ -202,6 +206,12 @@ ngx_llm_usage_value(ngx_llm_usage_line_t *line,
                   (ngx_llm_usage_pair_t *) ((u_char *) rec + member->pairs),
                   (ngx_uint_t *) p);
 
+    case NGX_LLM_USAGE_COUNTER:
+        return ngx_llm_usage_counter(line, (ngx_llm_name_t *) p);
+
+    case NGX_LLM_USAGE_AMOUNT:
+        return ngx_llm_usage_amount(line, rec);
+
     case NGX_LLM_USAGE_STREAM:
     case NGX_LLM_USAGE_ESTIMATED:
     case NGX_LLM_USAGE_CHARGED:
@@ -336,6 +346,73 @@ ngx_llm_usage_number(ngx_llm_usage_line_t *line, ngx_uint_t digits,
 
     line->p = p;
     *n = value;
+
+    return NGX_OK;
+}
+
+
+/* money is what has a point */
+
+static ngx_int_t
+ngx_llm_usage_amount(ngx_llm_usage_line_t *line, ngx_llm_usage_record_t *rec)
+{
+    u_char      *p;
+    ngx_uint_t   minus;
+
+    minus = (ngx_llm_usage_char(line, '-') == NGX_OK);
+
+    for (p = line->p; p < line->last && *p >= '0' && *p <= '9'; p++) {
+        /* void */
+    }
+
+    rec->money = (p < line->last && *p == '.');
+
+    if (ngx_llm_usage_number(line, rec->money ? NGX_LLM_USAGE_NANO : 0,
+                             &rec->amount)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (minus) {
+        rec->amount = -rec->amount;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_usage_counter(ngx_llm_usage_line_t *line, ngx_llm_name_t *name)
+{
+    u_char       c;
+    uint64_t    *id;
+    ngx_str_t    text;
+    ngx_uint_t   i, escaped;
+
+    if (ngx_llm_usage_raw(line, &text, &escaped) != NGX_OK
+        || text.len != NGX_LLM_USAGE_HEX)
+    {
+        return NGX_DECLINED;
+    }
+
+    name->id[0] = 0;
+    name->id[1] = 0;
+
+    for (i = 0; i < NGX_LLM_USAGE_HEX; i++) {
+        c = text.data[i];
+        id = &name->id[i / (NGX_LLM_USAGE_HEX / 2)];
+
+        if (c >= '0' && c <= '9') {
+            *id = (*id << 4) | (c - '0');
+
+        } else if (c >= 'a' && c <= 'f') {
+            *id = (*id << 4) | (c - 'a' + 10);
+
+        } else {
+            return NGX_DECLINED;
+        }
+    }
 
     return NGX_OK;
 }

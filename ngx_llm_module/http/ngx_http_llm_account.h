@@ -71,9 +71,10 @@ typedef struct {
 /* ngx_http_llm_charge.c */
 
 /*
- * Items, rows and sums of a request that has ended, from its record alone:
- * the same at its settlement and at a replay.  No allocation; the charge is
- * valid for as long as the record.
+ * Items, rows and sums of a request that has ended, or the item of a limit
+ * that was changed by hand, from its record alone: the same at its settlement
+ * and at a replay.  No allocation; the charge is valid for as long as the
+ * record.
  */
 void ngx_http_llm_account_charge(ngx_http_llm_main_conf_t *lmcf,
     ngx_llm_usage_record_t *rec, ngx_http_llm_charge_t *charge);
@@ -209,6 +210,20 @@ ngx_int_t ngx_http_llm_account_normal(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_llm_user(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *user);
+
+
+/* ngx_http_llm_change.c */
+
+/*
+ * Takes an amount off what a limit with one counter has used: rec->amount, or
+ * for a reset all of it.  In: a record with action, limit, key or team, client;
+ * it gets the rest.  NGX_OK: it is in force, and in the usage log if there is
+ * one; nothing was changed: NGX_BUSY: too many processes; NGX_DECLINED: the
+ * zone has no room; NGX_ERROR: its line could not be written.
+ */
+ngx_int_t ngx_http_llm_account_change(ngx_http_llm_main_conf_t *lmcf,
+    ngx_http_llm_limit_t *limit, ngx_uint_t reset,
+    ngx_llm_usage_record_t *rec);
 
 
 /* ngx_http_llm_amount.c */

@@ -15,19 +15,28 @@
 #include "ngx_http_llm_state.h"
 
 
-static ngx_int_t ngx_http_llm_api_adjust(ngx_http_request_t *r,
-    ngx_http_llm_api_call_t *call, ngx_http_llm_limits_t *limits,
-    ngx_uint_t credit);
+/* how long a snapshot is waited for, and how often it is looked for; ms */
+#define NGX_HTTP_LLM_API_WAIT       5000
+#define NGX_HTTP_LLM_API_WAIT_STEP  20
+
+
 static ngx_int_t ngx_http_llm_api_adjust_key(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call, ngx_uint_t credit);
 static ngx_int_t ngx_http_llm_api_adjust_team(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call, ngx_uint_t credit);
-static ngx_int_t ngx_http_llm_api_set(ngx_http_request_t *r,
-    ngx_http_llm_api_call_t *call, ngx_llm_ledger_t *ledger,
-    ngx_http_llm_limit_t *limit, ngx_uint_t credit);
+static ngx_int_t ngx_http_llm_api_adjust(ngx_http_request_t *r,
+    ngx_http_llm_api_call_t *call, ngx_http_llm_limits_t *limits,
+    ngx_uint_t credit, ngx_llm_usage_record_t *rec);
+static ngx_uint_t ngx_http_llm_api_twin(ngx_http_llm_limit_t *limit,
+    ngx_uint_t n, ngx_str_t *text);
+static ngx_int_t ngx_http_llm_api_change(ngx_http_request_t *r,
+    ngx_http_llm_api_call_t *call, ngx_http_llm_limit_t *limit,
+    ngx_uint_t credit, ngx_llm_usage_record_t *rec, ngx_uint_t done);
+static ngx_int_t ngx_http_llm_api_credit(ngx_http_llm_api_call_t *call,
+    ngx_http_llm_limit_t *limit, int64_t *amount);
 static ngx_int_t ngx_http_llm_api_standing(ngx_http_request_t *r,
-    ngx_http_llm_api_call_t *call, ngx_llm_ledger_t *ledger,
-    ngx_http_llm_limits_t *limits);
+    ngx_http_llm_api_call_t *call, ngx_http_llm_limits_t *limits);
+static ngx_int_t ngx_http_llm_api_wait(ngx_http_llm_walk_t *walk);
 static ngx_uint_t ngx_http_llm_api_named(ngx_llm_limit_t *l, ngx_str_t *text);
 
 
@@ -67,7 +76,8 @@ static ngx_int_t
 ngx_http_llm_api_adjust_key(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call, ngx_uint_t credit)
 {
-    ngx_http_llm_key_t  *key;
+    ngx_http_llm_key_t      *key;
+    ngx_llm_usage_record_t   rec;
 
     key = ngx_http_llm_api_find_key(call->lmcf, &call->name);
 
@@ -76,7 +86,11 @@ ngx_http_llm_api_adjust_key(ngx_http_request_t *r,
                                       "there is no key \"%V\"", &call->name);
     }
 
-    return ngx_http_llm_api_adjust(r, call, key->limits, credit);
+    ngx_llm_usage_record_init(&rec);
+
+    rec.key = key->name;
+
+    return ngx_http_llm_api_adjust(r, call, key->limits, credit, &rec);
 }
 
 
@@ -84,7 +98,8 @@ static ngx_int_t
 ngx_http_llm_api_adjust_team(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call, ngx_uint_t credit)
 {
-    ngx_http_llm_team_t  *team;
+    ngx_http_llm_team_t     *team;
+    ngx_llm_usage_record_t   rec;
 
     team = ngx_http_llm_team_find(call->lmcf, &call->name);
 
@@ -93,7 +108,11 @@ ngx_http_llm_api_adjust_team(ngx_http_request_t *r,
                                       "there is no team \"%V\"", &call->name);
     }
 
-    return ngx_http_llm_api_adjust(r, call, team->limits, credit);
+    ngx_llm_usage_record_init(&rec);
+
+    rec.team = team->name;
+
+    return ngx_http_llm_api_adjust(r, call, team->limits, credit, &rec);
 }
 
 
@@ -104,16 +123,16 @@ ngx_http_llm_api_adjust_team(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_llm_api_adjust(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
-    ngx_http_llm_limits_t *limits, ngx_uint_t credit)
+    ngx_http_llm_limits_t *limits, ngx_uint_t credit,
+    ngx_llm_usage_record_t *rec)
 {
     ngx_str_t              text;
     ngx_uint_t             i, n;
-    ngx_llm_ledger_t      *ledger;
     ngx_http_llm_limit_t  *limit;
 
-    ledger = ngx_http_llm_zone_ledger(call->lmcf);
-
-    if (ledger == NULL || limits == NULL || limits->template) {
+    if (ngx_http_llm_zone_ledger(call->lmcf) == NULL || limits == NULL
+        || limits->template)
+    {
         return ngx_http_llm_api_error(r, NGX_HTTP_CONFLICT, "no_limits",
                                       "\"%V\" has no limits of its own",
                                       &call->name);
@@ -134,6 +153,17 @@ ngx_http_llm_api_adjust(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
                                       "written: \"quota cost=5/day\"");
     }
 
+    if (credit) {
+        ngx_str_set(&rec->action, "credit");
+
+    } else {
+        ngx_str_set(&rec->action, "reset");
+    }
+
+    rec->client = r->connection->addr_text;
+    rec->status = -1;
+    rec->uncharged = 1;
+
     limit = limits->limits.elts;
     n = 0;
 
@@ -146,8 +176,11 @@ ngx_http_llm_api_adjust(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
             continue;
         }
 
-        if (ngx_http_llm_api_set(r, call, ledger, &limit[i], credit)
-            != NGX_OK)
+        /* those that share a counter share it */
+
+        if (!ngx_http_llm_api_twin(limit, i, &text)
+            && ngx_http_llm_api_change(r, call, &limit[i], credit, rec, n)
+               != NGX_OK)
         {
             return call->rc;
         }
@@ -165,65 +198,108 @@ ngx_http_llm_api_adjust(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
                   "%ui llm limits of \"%V\" were %s", n, &call->name,
                   credit ? "credited" : "reset");
 
-    /* what is set by hand is in no line of the log */
-
-    ngx_http_llm_state_wanted(call->lmcf);
-
-    return ngx_http_llm_api_standing(r, call, ledger, limits);
+    return ngx_http_llm_api_standing(r, call, limits);
 }
 
 
-static ngx_int_t
-ngx_http_llm_api_set(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
-    ngx_llm_ledger_t *ledger, ngx_http_llm_limit_t *limit, ngx_uint_t credit)
+/* did one before it have its counter, and was meant, too? */
+
+static ngx_uint_t
+ngx_http_llm_api_twin(ngx_http_llm_limit_t *limit, ngx_uint_t n,
+    ngx_str_t *text)
 {
-    int64_t          amount;
-    ngx_int_t        rc;
-    ngx_str_t        value;
-    ngx_llm_item_t   item;
-    ngx_llm_json_t  *node;
+    ngx_uint_t  i;
 
-    ngx_http_llm_standing_item(call->lmcf, limit, &item);
-
-    if (credit) {
-        node = ngx_llm_json_get(call->body, "amount");
-
-        ngx_str_null(&value);
-
-        if (node && node->type == NGX_LLM_JSON_STRING) {
-            value = ngx_llm_json_text(node);
-
-        } else if (node && node->type == NGX_LLM_JSON_NUMBER) {
-            value = node->raw;
-        }
-
-        if (ngx_llm_limit_number(&value, item.unit == NGX_LLM_UNIT_COST
-                                         ? NGX_LLM_DOLLAR : 1, &amount)
-            != NGX_OK
-            || amount <= 0)
+    for (i = 0; i < n; i++) {
+        if (limit[i].name.id[0] == limit[n].name.id[0]
+            && limit[i].name.id[1] == limit[n].name.id[1]
+            && (text->len == 0
+                || ngx_http_llm_api_named(&limit[i].limit, text)))
         {
-            call->rc = ngx_http_llm_api_error(r, NGX_HTTP_BAD_REQUEST, NULL,
-                                              "\"amount\" must be a number "
-                                              "above 0, in %s",
-                                              item.unit == NGX_LLM_UNIT_COST
-                                              ? "US dollars"
-                                              : "the unit of the limit");
-            return NGX_DECLINED;
+            return 1;
         }
-
-        rc = ngx_llm_ledger_credit(ledger, &item, amount, ngx_current_msec,
-                                   ngx_time());
-
-    } else {
-        rc = ngx_llm_ledger_set(ledger, &item, 0, ngx_current_msec,
-                                ngx_time());
     }
 
-    if (rc != NGX_OK) {
+    return 0;
+}
+
+
+/* done: so many before it */
+
+static ngx_int_t
+ngx_http_llm_api_change(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
+    ngx_http_llm_limit_t *limit, ngx_uint_t credit,
+    ngx_llm_usage_record_t *rec, ngx_uint_t done)
+{
+    u_char  buf[NGX_HTTP_LLM_STATEMENT];
+
+    if (credit
+        && ngx_http_llm_api_credit(call, limit, &rec->amount) != NGX_OK)
+    {
+        call->rc = ngx_http_llm_api_error(r, NGX_HTTP_BAD_REQUEST, NULL,
+                                          "\"amount\" must be a number "
+                                          "above 0, in %s",
+                                          limit->limit.unit
+                                          == NGX_LLM_UNIT_COST
+                                          ? "US dollars"
+                                          : "the unit of the limit");
+        return NGX_DECLINED;
+    }
+
+    ngx_http_llm_standing_statement(&limit->limit, buf, &rec->limit);
+
+    switch (ngx_http_llm_account_change(call->lmcf, limit, !credit, rec)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_BUSY:
+        call->rc = ngx_http_llm_api_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                          "busy", "too many processes use "
+                                          "the zone, try again");
+        break;
+
+    case NGX_DECLINED:
         call->rc = ngx_http_llm_api_error(r, NGX_HTTP_INSUFFICIENT_STORAGE,
                                           "zone_full", "the zone has no room "
                                           "for the counter: give "
                                           "\"llm_zone\" a larger size");
+        break;
+
+    default: /* NGX_ERROR */
+        call->rc = ngx_http_llm_api_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                          "not_kept", "the usage log could "
+                                          "not be written, see the error log: "
+                                          "%ui limits were changed", done);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_llm_api_credit(ngx_http_llm_api_call_t *call,
+    ngx_http_llm_limit_t *limit, int64_t *amount)
+{
+    ngx_str_t        value;
+    ngx_llm_json_t  *node;
+
+    node = ngx_llm_json_get(call->body, "amount");
+
+    ngx_str_null(&value);
+
+    if (node && node->type == NGX_LLM_JSON_STRING) {
+        value = ngx_llm_json_text(node);
+
+    } else if (node && node->type == NGX_LLM_JSON_NUMBER) {
+        value = node->raw;
+    }
+
+    if (ngx_llm_limit_number(&value, limit->limit.unit == NGX_LLM_UNIT_COST
+                                     ? NGX_LLM_DOLLAR : 1, amount)
+        != NGX_OK
+        || *amount <= 0)
+    {
         return NGX_DECLINED;
     }
 
@@ -231,21 +307,59 @@ ngx_http_llm_api_set(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
 }
 
 
+/* without a usage log the next snapshot keeps it, and is waited for */
+
 static ngx_int_t
 ngx_http_llm_api_standing(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
-    ngx_llm_ledger_t *ledger, ngx_http_llm_limits_t *limits)
+    ngx_http_llm_limits_t *limits)
 {
-    ngx_llm_out_t  out;
+    ngx_llm_out_t        *out;
+    ngx_http_llm_walk_t  *walk;
 
-    ngx_llm_out_init(&out, r->pool, NULL, 0, NGX_HTTP_LLM_WALK_MAX);
+    walk = ngx_http_llm_walk_create(r, ngx_http_llm_api_wait,
+                                    "application/json");
+    if (walk == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    ngx_llm_out_lit(&out, "{\"name\":");
-    ngx_llm_out_json_string(&out, &call->name);
-    ngx_llm_out_char(&out, ',');
-    ngx_http_llm_api_limits(call->lmcf, ledger, limits, &out);
-    ngx_llm_out_lit(&out, "}\n");
+    out = &walk->out[0];
 
-    return ngx_http_llm_api_send(r, NGX_HTTP_OK, &out);
+    ngx_llm_out_lit(out, "{\"name\":");
+    ngx_llm_out_json_string(out, &call->name);
+    ngx_llm_out_char(out, ',');
+    ngx_http_llm_api_limits(call->lmcf, walk->ledger, limits, out);
+    ngx_llm_out_lit(out, "}\n");
+
+    if (ngx_http_llm_usage_log_enabled(call->lmcf)) {
+        return ngx_http_llm_walk_send(walk);
+    }
+
+    walk->i = ngx_http_llm_state_wanted(call->lmcf);
+    walk->delay = NGX_HTTP_LLM_API_WAIT_STEP;
+
+    return ngx_http_llm_walk(walk);
+}
+
+
+static ngx_int_t
+ngx_http_llm_api_wait(ngx_http_llm_walk_t *walk)
+{
+    if (ngx_http_llm_state_kept(walk->lmcf, walk->i)) {
+        return NGX_OK;
+    }
+
+    if (walk->j++ < NGX_HTTP_LLM_API_WAIT / NGX_HTTP_LLM_API_WAIT_STEP) {
+        return NGX_AGAIN;
+    }
+
+    walk->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    walk->out[0].last = walk->out[0].start;
+
+    ngx_http_llm_api_error_text(&walk->out[0], walk->status, "not_kept",
+                                "the limits were changed, but no snapshot "
+                                "was written, see the error log: a stop of "
+                                "nginx may undo it");
+    return NGX_OK;
 }
 
 
@@ -305,7 +419,7 @@ ngx_http_llm_api_limits(ngx_http_llm_main_conf_t *lmcf,
         ngx_llm_out_lit(out, "{\"limit\":");
         ngx_llm_out_json_string(out, &text);
 
-        ngx_http_llm_standing_item(lmcf, &limit[i], &item);
+        ngx_http_llm_standing_item(lmcf, &limit[i], ngx_time(), &item);
 
         ngx_llm_out_lit(out, ",\"allowed\":");
         ngx_http_llm_api_amount(out, item.unit, item.limit);

@@ -9,6 +9,7 @@
 
 #include "ngx_http_llm_account.h"
 #include "ngx_http_llm_runtime.h"
+#include "ngx_http_llm_standing.h"
 
 
 /* a status is three digits */
@@ -18,6 +19,8 @@
 #define NGX_HTTP_LLM_CUT_LEN     9
 
 
+static void ngx_http_llm_charge_change(ngx_http_llm_main_conf_t *lmcf,
+    ngx_llm_usage_record_t *rec, ngx_http_llm_charge_t *charge);
 static void ngx_http_llm_charge_items(ngx_http_llm_main_conf_t *lmcf,
     ngx_llm_usage_record_t *rec, ngx_http_llm_model_t *model,
     ngx_http_llm_charge_t *charge);
@@ -42,10 +45,70 @@ ngx_http_llm_account_charge(ngx_http_llm_main_conf_t *lmcf,
 {
     ngx_http_llm_model_t  *model;
 
+    if (rec->action.data) {
+        ngx_http_llm_charge_change(lmcf, rec, charge);
+        return;
+    }
+
     model = ngx_http_llm_charge_model(lmcf, rec);
 
     ngx_http_llm_charge_items(lmcf, rec, model, charge);
     ngx_http_llm_charge_sums(lmcf, rec, model, charge);
+}
+
+
+/* by the counter's name: the number of the limit may be another one by now */
+
+static void
+ngx_http_llm_charge_change(ngx_http_llm_main_conf_t *lmcf,
+    ngx_llm_usage_record_t *rec, ngx_http_llm_charge_t *charge)
+{
+    ngx_uint_t              i;
+    ngx_llm_item_t         *item;
+    ngx_http_llm_team_t    *team;
+    ngx_http_llm_limit_t   *limit;
+    ngx_http_llm_limits_t  *limits;
+
+    charge->nitems = 0;
+    charge->nrows = 0;
+
+    if (rec->key.len) {
+        limits = ngx_http_llm_charge_key(lmcf, rec);
+
+    } else {
+        team = rec->team.len ? ngx_http_llm_team_find(lmcf, &rec->team) : NULL;
+        limits = team ? team->limits : NULL;
+    }
+
+    if (limits == NULL) {
+        return;
+    }
+
+    item = charge->items;
+    limit = limits->limits.elts;
+
+    for (i = 0; i < limits->limits.nelts; i++) {
+
+        if (limit[i].name.id[0] != rec->counter.id[0]
+            || limit[i].name.id[1] != rec->counter.id[1]
+            || (limit[i].limit.unit == NGX_LLM_UNIT_COST) != rec->money
+            || !ngx_http_llm_standing_one(limits, &limit[i]))
+        {
+            continue;
+        }
+
+        ngx_http_llm_standing_item(lmcf, &limit[i], rec->time / 1000, item);
+
+        item->amount = -rec->amount;
+
+        if (item->kind == NGX_LLM_LIMIT_RATE) {
+            item->period = rec->time / 1000;
+        }
+
+        charge->nitems = 1;
+
+        return;
+    }
 }
 
 

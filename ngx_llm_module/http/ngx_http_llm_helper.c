@@ -503,7 +503,7 @@ ngx_http_llm_helper_write(void *data, ngx_llm_seq_t *seq, ngx_str_t *line)
 
     h->sh->newline = 1;
 
-    ngx_http_llm_usage_log_write(h->lmcf, line);
+    (void) ngx_http_llm_usage_log_write(h->lmcf, line);
 }
 
 
@@ -544,6 +544,7 @@ ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
 {
     ngx_int_t             rc;
     ngx_uint_t            i;
+    ngx_atomic_uint_t     begun;
     ngx_http_llm_tail_t  *tail;
 
     if (h->lock == NGX_INVALID_FILE) {
@@ -587,6 +588,8 @@ ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
     h->due = 0;
     h->saved = ngx_current_msec;
 
+    begun = ngx_atomic_fetch_add(&h->sh->begun, 1) + 1;
+
     if (ngx_http_llm_state_save(state, h->ledger, h->tails, h->ntails)
         != NGX_OK)
     {
@@ -595,6 +598,7 @@ ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
     }
 
     h->sh->snapshot = (ngx_atomic_uint_t) ngx_time();
+    h->sh->kept = begun;
 
     /*
      * What was read by now is settled when the next one is taken.  A file

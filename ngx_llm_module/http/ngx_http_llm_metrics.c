@@ -522,7 +522,7 @@ ngx_http_llm_metrics_limit(ngx_http_llm_walk_t *walk,
     ngx_llm_out_t   *out;
     ngx_llm_item_t   item;
 
-    ngx_http_llm_standing_item(walk->lmcf, limit, &item);
+    ngx_http_llm_standing_item(walk->lmcf, limit, ngx_time(), &item);
 
     ngx_llm_ledger_look(walk->ledger, &item, ngx_current_msec, ngx_time());
 

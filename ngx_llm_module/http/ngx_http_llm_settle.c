@@ -310,7 +310,7 @@ ngx_http_llm_account_finish(ngx_http_llm_account_t *acc)
                           rec->time / 1000);
 
     if (line.len) {
-        ngx_http_llm_usage_log_write(lmcf, &line);
+        (void) ngx_http_llm_usage_log_write(lmcf, &line);
     }
 
     ngx_llm_ledger_apply(acc->ledger, acc->res, ngx_current_msec,

@@ -22,7 +22,7 @@ static ngx_str_t  ngx_http_llm_standing_kinds[] = {
 
 void
 ngx_http_llm_standing_item(ngx_http_llm_main_conf_t *lmcf,
-    ngx_http_llm_limit_t *limit, ngx_llm_item_t *item)
+    ngx_http_llm_limit_t *limit, int64_t date, ngx_llm_item_t *item)
 {
     ngx_llm_limit_t  *l;
 
@@ -38,7 +38,7 @@ ngx_http_llm_standing_item(ngx_http_llm_main_conf_t *lmcf,
     item->rate_time = l->rate_time;
 
     if (l->kind == NGX_LLM_LIMIT_QUOTA) {
-        ngx_http_llm_period(lmcf, l->period, ngx_time(), &item->period,
+        ngx_http_llm_period(lmcf, l->period, date, &item->period,
                             &item->reset);
     }
 }

@@ -19,10 +19,10 @@
 
 /*
  * The item of a limit with one counter (no per=, no template), of the period
- * that is now; for ngx_llm_ledger_look() and what sets it.
+ * that date (seconds) lies in; for ngx_llm_ledger_look() and what changes it.
  */
 void ngx_http_llm_standing_item(ngx_http_llm_main_conf_t *lmcf,
-    ngx_http_llm_limit_t *limit, ngx_llm_item_t *item);
+    ngx_http_llm_limit_t *limit, int64_t date, ngx_llm_item_t *item);
 
 /* has it one? */
 ngx_uint_t ngx_http_llm_standing_one(ngx_http_llm_limits_t *limits,

@@ -196,15 +196,40 @@ ngx_http_llm_state_set(ngx_conf_t *cf, ngx_http_llm_main_conf_t *lmcf,
 }
 
 
-void
+/* one that has begun may have copied the counter before it changed */
+
+ngx_uint_t
 ngx_http_llm_state_wanted(ngx_http_llm_main_conf_t *lmcf)
 {
     ngx_http_llm_zone_t  *zone;
 
-    if (lmcf->state && lmcf->zone) {
-        zone = lmcf->zone->data;
-        zone->sh->log->wanted = 1;
+    if (lmcf->state == NULL || lmcf->zone == NULL) {
+        return 0;
     }
+
+    zone = lmcf->zone->data;
+    zone->sh->log->wanted = 1;
+
+    return zone->sh->log->begun + 1;
+}
+
+
+ngx_uint_t
+ngx_http_llm_state_kept(ngx_http_llm_main_conf_t *lmcf, ngx_uint_t wanted)
+{
+    ngx_http_llm_zone_t        *zone;
+    ngx_http_llm_log_shared_t  *sh;
+
+    zone = lmcf->zone->data;
+    sh = zone->sh->log;
+
+    if (sh->kept >= wanted) {
+        return 1;
+    }
+
+    sh->wanted = 1;
+
+    return 0;
 }
 
 

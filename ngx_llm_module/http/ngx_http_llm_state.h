@@ -92,8 +92,14 @@ char *ngx_http_llm_state(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* the default folder, if one is needed and none is named */
 ngx_int_t ngx_http_llm_state_init(ngx_conf_t *cf);
 
-/* a snapshot is to be taken at once: something changed that is in no line */
-void ngx_http_llm_state_wanted(ngx_http_llm_main_conf_t *lmcf);
+/*
+ * A snapshot is to be taken at once: something changed that is in no line.
+ * Returns what to ask kept() for, 0: nobody takes snapshots.  kept(): is it on
+ * the disk?; asks for another one if that did not come about.
+ */
+ngx_uint_t ngx_http_llm_state_wanted(ngx_http_llm_main_conf_t *lmcf);
+ngx_uint_t ngx_http_llm_state_kept(ngx_http_llm_main_conf_t *lmcf,
+    ngx_uint_t wanted);
 
 /*
  * Writes a snapshot: to a temporary file that takes the place of the last one

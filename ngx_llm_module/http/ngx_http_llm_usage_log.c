@@ -32,7 +32,7 @@ static void ngx_http_llm_usage_log_report(ngx_http_llm_usage_log_t *log);
 static ngx_http_llm_log_shared_t *ngx_http_llm_usage_log_shared(void);
 static ngx_http_llm_log_writer_t *ngx_http_llm_usage_log_writer(
     ngx_http_llm_log_shared_t *sh);
-static void ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
+static ngx_int_t ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, u_char *p, size_t len);
 static void ngx_http_llm_usage_log_failed(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, ssize_t n, ngx_err_t err);
@@ -363,7 +363,7 @@ ngx_http_llm_usage_log_enabled(ngx_http_llm_main_conf_t *lmcf)
 }
 
 
-void
+ngx_int_t
 ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf, ngx_str_t *line)
 {
     ngx_http_llm_log_shared_t  *sh;
@@ -372,23 +372,23 @@ ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf, ngx_str_t *line)
     sh = ngx_http_llm_usage_log_shared();
 
     if (sh == NULL || lmcf->usage_log == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     if (!sh->newline || line->len > NGX_LLM_LEDGER_LINE) {
-        ngx_http_llm_usage_log_put(lmcf->usage_log, sh, line->data,
-                                   line->len);
-        return;
+        return ngx_http_llm_usage_log_put(lmcf->usage_log, sh, line->data,
+                                          line->len);
     }
 
     buf[0] = LF;
     ngx_memcpy(buf + 1, line->data, line->len);
 
-    ngx_http_llm_usage_log_put(lmcf->usage_log, sh, buf, line->len + 1);
+    return ngx_http_llm_usage_log_put(lmcf->usage_log, sh, buf,
+                                      line->len + 1);
 }
 
 
-static void
+static ngx_int_t
 ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
     ngx_http_llm_log_shared_t *sh, u_char *p, size_t len)
 {
@@ -399,7 +399,10 @@ ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
     if (n != (ssize_t) len) {
         ngx_http_llm_usage_log_failed(log, sh, n,
                                       (n == -1) ? ngx_errno : 0);
-        return;
+
+        /* a line that lacks its newline alone can be read */
+
+        return (n != -1 && n + 1 == (ssize_t) len) ? NGX_OK : NGX_ERROR;
     }
 
     if (*p == LF) {
@@ -417,6 +420,8 @@ ngx_http_llm_usage_log_put(ngx_http_llm_usage_log_t *log,
                       "usage log \"%V\" can be written again",
                       &log->file->name);
     }
+
+    return NGX_OK;
 }
 
 
@@ -514,7 +519,7 @@ ngx_http_llm_usage_log_refuses(ngx_http_llm_main_conf_t *lmcf)
         /* an empty line does no harm, and ends one that is torn */
 
         lf = LF;
-        ngx_http_llm_usage_log_put(lmcf->usage_log, sh, &lf, 1);
+        (void) ngx_http_llm_usage_log_put(lmcf->usage_log, sh, &lf, 1);
     }
 
     return sh->failed;

@@ -47,6 +47,8 @@ struct ngx_http_llm_log_shared_s {
     ngx_atomic_t                  snapshot_errors;
     ngx_atomic_t                  snapshot;     /* when the last was taken */
     ngx_atomic_t                  wanted;       /* one at once */
+    ngx_atomic_t                  begun;        /* so many were begun, ... */
+    ngx_atomic_t                  kept;         /* ... this one is on disk */
     ngx_atomic_t                  torn;         /* pieces met when reading */
 
     ngx_atomic_t                  failed;       /* the last write did */
@@ -80,10 +82,10 @@ ngx_uint_t ngx_http_llm_usage_log_enabled(ngx_http_llm_main_conf_t *lmcf);
 
 /*
  * Appends a line as ngx_llm_usage_line_write() made it.  Between the two
- * halves of a settlement.  What goes wrong is counted, logged and remembered:
- * the caller goes on.
+ * halves of a settlement.  NGX_OK: a replay will find it.  NGX_ERROR: it will
+ * not; this is counted, logged and remembered.
  */
-void ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf,
+ngx_int_t ngx_http_llm_usage_log_write(ngx_http_llm_main_conf_t *lmcf,
     ngx_str_t *line);
 
 /*

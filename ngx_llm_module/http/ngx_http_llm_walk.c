@@ -10,6 +10,7 @@
 #include "ngx_http_llm_account.h"
 
 
+static void ngx_http_llm_walk_next(ngx_http_llm_walk_t *walk);
 static void ngx_http_llm_walk_handler(ngx_event_t *ev);
 static void ngx_http_llm_walk_cleanup(void *data);
 
@@ -29,7 +30,7 @@ ngx_http_llm_walk_create(ngx_http_request_t *r, ngx_http_llm_walk_pt step,
     /*
      * set by ngx_pcalloc():
      *
-     *     walk->data, walk->phase, walk->i, walk->j = 0
+     *     walk->data, walk->phase, walk->i, walk->j, walk->delay = 0
      */
 
     walk->request = r;
@@ -86,9 +87,21 @@ ngx_http_llm_walk(ngx_http_llm_walk_t *walk)
         r->read_event_handler = ngx_http_test_reading;
     }
 
-    ngx_post_event(&walk->event, &ngx_posted_next_events);
+    ngx_http_llm_walk_next(walk);
 
     return NGX_DONE;
+}
+
+
+static void
+ngx_http_llm_walk_next(ngx_http_llm_walk_t *walk)
+{
+    if (walk->delay) {
+        ngx_add_timer(&walk->event, walk->delay);
+
+    } else {
+        ngx_post_event(&walk->event, &ngx_posted_next_events);
+    }
 }
 
 
@@ -109,7 +122,7 @@ ngx_http_llm_walk_handler(ngx_event_t *ev)
     rc = walk->step(walk);
 
     if (rc == NGX_AGAIN) {
-        ngx_post_event(ev, &ngx_posted_next_events);
+        ngx_http_llm_walk_next(walk);
         return;
     }
 
@@ -128,6 +141,10 @@ ngx_http_llm_walk_cleanup(void *data)
 
     if (walk->event.posted) {
         ngx_delete_posted_event(&walk->event);
+    }
+
+    if (walk->event.timer_set) {
+        ngx_del_timer(&walk->event);
     }
 }
 

@@ -3,7 +3,7 @@
  * Copyright (C) the ngx_http_llm_module authors
  *
  * An answer about the gateway itself that takes longer than one turn of the
- * event loop should: made in steps, sent when it is whole.
+ * event loop should, or has to wait: made in steps, sent when it is whole.
  */
 
 
@@ -46,6 +46,7 @@ struct ngx_http_llm_walk_s {
     ngx_uint_t                    i;
     ngx_uint_t                    j;
 
+    ngx_msec_t                    delay;        /* between steps; 0: none */
     ngx_event_t                   event;
 };
 

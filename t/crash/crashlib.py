@@ -484,7 +484,7 @@ def read_log(*paths):
 
 
 class Sums:
-    """What a log adds up to."""
+    """What the requests of a log add up to, and what was taken off limits."""
 
     def __init__(self, lines):
         seen = set()
@@ -494,6 +494,7 @@ class Sums:
         self.cost = 0
         self.duplicates = 0
         self.by_id = {}
+        self.taken = {}
 
         for line in lines:
             if line['seq'] in seen:
@@ -501,6 +502,13 @@ class Sums:
                 continue
 
             seen.add(line['seq'])
+
+            if 'action' in line:
+                unit = line['limit'].split()[1].split('=')[0]
+                amount = (nano if unit == 'cost' else int)(line['amount'])
+                self.taken[unit] = self.taken.get(unit, 0) + amount
+                continue
+
             self.by_id.setdefault(line['id'], []).append(line)
             self.requests += 1
             self.prompt += line.get('prompt_tokens', 0)
@@ -633,6 +641,7 @@ def compare(gateway, whole, paths=None, what='', torn_allowed=0):
                            + x.get('completion_tokens', 0)
                            for x in charged)),
             ('cost', sum(nano(x.get('cost', 0)) for x in charged))):
+        want -= sums.taken.get(name, 0)
         got = snapshot.quota.get(name, 0)
         check(got == want, '%s: quota of %s: %d is settled, the log has %d'
               % (what, name, got, want))

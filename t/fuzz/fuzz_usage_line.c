@@ -114,6 +114,16 @@ fuzz_see(void *data, ngx_llm_usage_record_t *rec)
     number.len = sizeof(int64_t);
     fuzz_hash(seen, &number);
 
+    fuzz_hash(seen, &rec->action);
+    fuzz_hash(seen, &rec->limit);
+
+    number.data = (u_char *) &rec->amount;
+    fuzz_hash(seen, &number);
+
+    number.data = (u_char *) &rec->counter;
+    number.len = sizeof(ngx_llm_name_t);
+    fuzz_hash(seen, &number);
+
     ngx_llm_usage_line_write(rec, one, &line);
     fuzz_assert(line.len <= NGX_LLM_LEDGER_LINE);
     fuzz_assert(line.data[line.len - 1] == LF);
@@ -124,6 +134,11 @@ fuzz_see(void *data, ngx_llm_usage_record_t *rec)
 
     fuzz_assert(ngx_llm_usage_line_read(&again, &back) == NGX_OK);
     fuzz_assert(back.time == rec->time && back.cost == rec->cost);
+
+    if (rec->action.data && back.action.data && back.counter.id[0]) {
+        fuzz_assert(back.counter.id[0] == rec->counter.id[0]);
+        fuzz_assert(back.counter.id[1] == rec->counter.id[1]);
+    }
 
     ngx_llm_usage_line_write(&back, one, &again);
 

@@ -16,8 +16,9 @@ my %place = (requests => 0, errors => 1, prompt => 3, completion => 4,
 my %unit = (0 => 'requests', 1 => 'tokens', 4 => 'cost');
 
 
-# { sum => { requests, ... }, quota => { tokens, ... }, inode }; undef: it is
-# not there, or not whole
+# { sum => { requests, ... }, quota => { tokens, ... }, inode, and name => {
+# tokens, ... }: of the last counter, in hex }; undef: it is not there, or not
+# whole
 
 sub read_file {
     my ($file) = @_;
@@ -69,12 +70,13 @@ sub add_sum {
 
 sub add_counter {
     my ($all, $text) = @_;
-    my (undef, undef, $kind, undef, $settled) = unpack 'Q2 q3', $text;
+    my ($high, $low, $kind, undef, $settled) = unpack 'Q2 q3', $text;
     my $unit = $unit{$kind >> 8};
 
     return if ($kind & 0xff) != QUOTA || !defined $unit;
 
     $all->{quota}{$unit} += $settled;
+    $all->{name}{$unit} = sprintf '%016x%016x', $high, $low;
 }
 
 

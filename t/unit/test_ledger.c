@@ -541,8 +541,7 @@ test_huge(void)
     test_ok(item.used_up);
 
     for (i = 0; i < 20; i++) {
-        test_int(ngx_llm_ledger_credit(&ledger, &item, INT64_MAX, 0,
-                                       TEST_DATE), NGX_OK);
+        test_credit(&item, INT64_MAX, 0, TEST_DATE);
     }
 
     test_ok(test_counter("soft")->settled < 0);
@@ -810,14 +809,15 @@ test_look(void)
     test_int(item.settled, 0);
 
     item = test_item("q", NGX_LLM_LIMIT_QUOTA, 100, 60);
-    test_int(ngx_llm_ledger_set(&ledger, &item, 20, 0, TEST_DATE), NGX_OK);
+    test_credit(&item, 80, 0, TEST_DATE);
     ngx_llm_ledger_look(&ledger, &item, 0, TEST_DATE);
     test_int(item.settled, 20);
 
     /* credit is what may be used beyond the limit */
 
-    test_int(ngx_llm_ledger_credit(&ledger, &item, 30, 0, TEST_DATE), NGX_OK);
+    test_credit(&item, 30, 0, TEST_DATE);
     item.amount = 110;
+    item.soft = 0;
     test_int(reserve(&item, 0, &res), NGX_OK);
     test_int(item.settled, -10);
     test_int(item.granted, 110);
@@ -828,7 +828,7 @@ test_look(void)
     settle(res, 30, 0);
     ngx_llm_ledger_look(&ledger, &item, 10000, TEST_DATE);
     test_int(item.settled, 20);
-    test_int(ngx_llm_ledger_set(&ledger, &item, 0, 10000, TEST_DATE), NGX_OK);
+    test_credit(&item, 30, 10000, TEST_DATE);
     ngx_llm_ledger_look(&ledger, &item, 10000, TEST_DATE);
     test_int(item.settled, 0);
 

@@ -134,6 +134,39 @@ test_row(const char *text, int64_t day)
 }
 
 
+/* the first half of what a credit or a reset is; returns the reservation */
+
+static ngx_inline ngx_uint_t
+test_take_off(ngx_llm_item_t *item, int64_t amount, ngx_llm_seq_t *seq,
+    ngx_str_t *line, int64_t now, int64_t date)
+{
+    ngx_str_t   none;
+    ngx_uint_t  res, which;
+
+    ngx_str_null(&none);
+
+    item->amount = 0;
+    item->soft = 1;
+    amount = -amount;
+    res = 0;
+
+    test_int(ngx_llm_ledger_reserve(&ledger, item, 1, now, date, &res, &which),
+             NGX_OK);
+    ngx_llm_ledger_settle(&ledger, res, &amount, 1, NULL, 0, NULL, seq,
+                          line ? line : &none, date);
+    return res;
+}
+
+
+static ngx_inline void
+test_credit(ngx_llm_item_t *item, int64_t amount, int64_t now, int64_t date)
+{
+    ngx_llm_ledger_apply(&ledger,
+                         test_take_off(item, amount, NULL, NULL, now, date),
+                         now, date);
+}
+
+
 /* NULL: none */
 
 static ngx_inline ngx_llm_counter_t *

@@ -415,6 +415,77 @@ test_reaper_steps(void)
 }
 
 
+/* what is used is taken off, with a line */
+
+static void
+test_take_all(void)
+{
+    ngx_str_t       line;
+    ngx_uint_t      res;
+    ngx_llm_seq_t   seq;
+    ngx_llm_item_t  item;
+
+    if (ngx_llm_ledger_join(&ledger, TEST_PID, 5) != NGX_OK) {
+        abort();
+    }
+
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+    line = test_string("line\n");
+
+    ngx_llm_ledger_seq(&ledger, &seq);
+
+    res = test_take_off(&item, 70, &seq, &line, 1000, TEST_DATE + 1);
+
+    ngx_llm_ledger_step();
+    test_write(&seq);
+    ngx_llm_ledger_step();
+
+    ngx_llm_ledger_apply(&ledger, res, 2000, TEST_DATE + 2);
+
+    test_log->done = 1;
+}
+
+
+static void
+test_take_steps(void)
+{
+    char            name[64];
+    ngx_uint_t      step, died, taken;
+    ngx_llm_item_t  item;
+
+    died = 0;
+    taken = 0;
+
+    for (step = 1; !test_log->done || step == 1; step++) {
+        snprintf(name, sizeof(name), "reset, killed at step %lu",
+                 (unsigned long) step);
+        test_case = name;
+
+        test_begin();
+
+        item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+        test_credit(&item, -70, 500, TEST_DATE);
+
+        died += !test_run(test_take_all, step);
+
+        test_reap();
+
+        ngx_llm_ledger_begin(&ledger);
+        ngx_llm_ledger_end(&ledger);
+
+        test_ok(test_log->lines == 0 || test_log->lines == 1);
+        test_int(test_settled("quota"), 70 - test_log->lines * 70);
+        test_int(ledger.shm->used_res, 0);
+        test_int(ledger.shm->nundo, 0);
+
+        taken += test_log->lines;
+    }
+
+    test_ok(died > 50);
+    test_ok(taken > 20 && taken < died);
+}
+
+
 /*
  * Two helpers, of the configuration before and of the one after, look at the
  * same time for what a process left: one of them clears it up.
@@ -526,6 +597,7 @@ main(void)
 
     test_steps();
     test_reaper_steps();
+    test_take_steps();
     test_two_reapers();
     test_helpers();
 

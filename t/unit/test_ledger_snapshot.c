@@ -268,6 +268,140 @@ test_lines(void)
 }
 
 
+static void
+test_replay_one(ngx_llm_loader_t *loader, const char *name,
+    ngx_llm_limit_e kind, ngx_llm_seq_t *seq, int64_t amount, int64_t now)
+{
+    ngx_llm_item_t  item;
+
+    item = test_item(name, kind, 600, amount);
+
+    if (kind == NGX_LLM_LIMIT_RATE) {
+        item.period = TEST_DATE + now / 1000;
+    }
+
+    if (loader) {
+        ngx_llm_ledger_load_replay(loader, seq, &item, 1, NULL, 0, NULL, now,
+                                   TEST_DATE + now / 1000);
+
+    } else {
+        ngx_llm_ledger_replay(&ledger, seq, &item, 1, NULL, 0, NULL, now,
+                              TEST_DATE + now / 1000);
+    }
+}
+
+
+/* what was credited or reset: once, in whatever order with what others used */
+
+static void
+test_taken(void)
+{
+    int64_t            i;
+    ngx_str_t          line;
+    ngx_uint_t         res;
+    ngx_llm_seq_t      one, reset, late, credit;
+    ngx_llm_item_t     item, rate;
+    ngx_llm_loader_t  *loader;
+
+    test_case = "taken";
+    test_ledger();
+
+    line = test_string("x");
+
+    test_request(100, &one, 0);
+
+    /* another request is settled between the two halves of a reset */
+
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+
+    ngx_llm_ledger_seq(&ledger, &reset);
+    res = test_take_off(&item, 100, &reset, &line, 0, TEST_DATE);
+    test_int(item.settled, 100);
+
+    late = reset;
+    late.slot = 9;
+    late.n = 1;
+    test_replay_one(NULL, "quota", NGX_LLM_LIMIT_QUOTA, &late, 30, 0);
+
+    ngx_llm_ledger_apply(&ledger, res, 0, TEST_DATE);
+
+    test_int(test_counter("quota")->settled, 30);
+    test_int(ledger.shm->owner[0].applied, reset.n);
+
+    /* all is in the snapshot but a credit */
+
+    test_save(0);
+
+    ngx_llm_ledger_seq(&ledger, &credit);
+
+    for (i = 0; i < 2; i++) {
+        loader = test_load(100, saved_len, 0, NGX_OK);
+
+        test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &reset, -100, 0);
+        test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &credit, -50, 0);
+        test_int(test_counter("quota")->settled, -20);
+
+        /* followed, it counts once, too */
+
+        test_replay_one(NULL, "quota", NGX_LLM_LIMIT_QUOTA, &credit, -50, 0);
+        test_int(test_counter("quota")->settled, -20);
+
+        test_save(0);
+    }
+
+    /* without a snapshot, in both orders */
+
+    for (i = 0; i < 2; i++) {
+        loader = test_load(1, 0, 0, NGX_DECLINED);
+
+        test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, i ? &late : &one,
+                        i ? 30 : 100, 0);
+        test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &reset, -100, 0);
+        test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, i ? &one : &late,
+                        i ? 100 : 30, 0);
+
+        test_int(test_counter("quota")->settled, 30);
+    }
+
+    /* it counts for its own period alone */
+
+    loader = test_load(1, 0, 0, NGX_DECLINED);
+
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 40);
+    item.period += TEST_DAY;
+    item.reset += TEST_DAY;
+    ngx_llm_ledger_load_replay(loader, &one, &item, 1, NULL, 0, NULL, 0,
+                               TEST_DATE + TEST_DAY);
+    test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &reset, -100, 0);
+    test_int(test_counter("quota")->settled, 40);
+
+    /* a bucket: what it lacks is not lost, what is more than all is */
+
+    loader = test_load(1, 0, 0, NGX_DECLINED);
+    test_replay_one(loader, "rate", NGX_LLM_LIMIT_RATE, &one, 100, 0);
+    test_replay_one(loader, "rate", NGX_LLM_LIMIT_RATE, &reset, -90, 5000);
+
+    rate = test_item("rate", NGX_LLM_LIMIT_RATE, 600, 0);
+    ngx_llm_ledger_look(&ledger, &rate, 5000, TEST_DATE + 5);
+    test_int(rate.settled, 0);
+
+    test_replay_one(loader, "rate", NGX_LLM_LIMIT_RATE, &late, 100, 5000);
+    test_replay_one(loader, "rate", NGX_LLM_LIMIT_RATE, &credit, -30, 1000);
+    ngx_llm_ledger_look(&ledger, &rate, 5000, TEST_DATE + 5);
+    test_int(rate.settled, 70);
+
+    /* a counter that comes to 0 by it is still needed, until its period ends */
+
+    loader = test_load(1, 0, 0, NGX_DECLINED);
+    test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &one, 100, 0);
+    test_replay_one(loader, "quota", NGX_LLM_LIMIT_QUOTA, &reset, -100, 0);
+    test_int(test_counter("quota")->settled, 0);
+    test_ok(!ngx_llm_ledger_counter_idle(test_counter("quota"), 0, TEST_DATE));
+    test_ok(ngx_llm_ledger_counter_idle(test_counter("quota"), 0,
+                                        TEST_DATE + TEST_DAY));
+}
+
+
 /* a slice that was copied earlier has less than one that was copied later */
 
 static void
@@ -479,6 +613,7 @@ main(void)
 
     test_back();
     test_lines();
+    test_taken();
     test_slices();
     test_broken();
     test_bucket();

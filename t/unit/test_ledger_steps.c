@@ -491,35 +491,65 @@ test_do_replay(void)
 
 
 static void
-test_do_set(void)
+test_do_replay_credit(void)
 {
+    ngx_llm_seq_t   seq;
     ngx_llm_item_t  item;
 
-    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, -30);
 
-    (void) ngx_llm_ledger_set(&ledger, &item, 777, 1000, TEST_DATE);
-}
+    seq.boot = 5;
+    seq.slot = 3;
+    seq.n = 17;
 
-
-static void
-test_do_set_new(void)
-{
-    ngx_llm_item_t  item;
-
-    item = test_value("per", "user-5", 1000, 0);
-
-    (void) ngx_llm_ledger_set(&ledger, &item, 777, 1000, TEST_DATE);
+    ngx_llm_ledger_replay(&ledger, &seq, &item, 1, NULL, 0, NULL, 1000,
+                          TEST_DATE);
 }
 
 
 static void
 test_do_credit(void)
 {
+    ngx_str_t       line;
+    ngx_uint_t      res;
+    ngx_llm_seq_t   seq;
+    ngx_llm_item_t  item;
+
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+    line = test_string("line\n");
+
+    ngx_llm_ledger_seq(&ledger, &seq);
+
+    res = test_take_off(&item, 500, &seq, &line, 1000, TEST_DATE);
+
+    ngx_llm_ledger_apply(&ledger, res, 1000, TEST_DATE);
+}
+
+
+static void
+test_do_credit_rate(void)
+{
+    ngx_llm_item_t  item;
+
+    item = test_item("rate", NGX_LLM_LIMIT_RATE, 600, 0);
+
+    test_credit(&item, 500, 1000, TEST_DATE);
+}
+
+
+/* its line could not be written */
+
+static void
+test_do_credit_back(void)
+{
     ngx_llm_item_t  item;
 
     item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
 
-    (void) ngx_llm_ledger_credit(&ledger, &item, 500, 1000, TEST_DATE);
+    ngx_llm_ledger_release(&ledger,
+                           test_take_off(&item, 500, NULL, NULL, 1000,
+                                         TEST_DATE),
+                           1000);
 }
 
 
@@ -615,9 +645,10 @@ static test_op_t  test_ops[] = {
     { "release", test_prepare, test_do_release, 0 },
     { "expire", test_prepare, test_do_expire, 1 },
     { "replay", test_prepare, test_do_replay, 1 },
-    { "set", test_prepare, test_do_set, 1 },
-    { "set, of a new value", test_prepare, test_do_set_new, 1 },
+    { "replay of a credit", test_prepare, test_do_replay_credit, 1 },
     { "credit", test_prepare, test_do_credit, 0 },
+    { "credit of a rate", test_prepare, test_do_credit_rate, 0 },
+    { "credit, given back", test_prepare, test_do_credit_back, 0 },
     { "text, new", test_prepare, test_do_text, 0 },
     { "text, changed", test_prepare_text, test_do_text, 0 },
     { "text, deleted", test_prepare_text, test_do_text_delete, 0 },

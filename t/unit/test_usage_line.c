@@ -26,6 +26,7 @@ static void test_cut(void);
 static void test_room(void);
 static void test_bad(void);
 static void test_unknown(void);
+static void test_change(void);
 static void test_normal(void);
 static void test_torn(void);
 static void test_splits(const char *text, size_t len);
@@ -50,6 +51,7 @@ main(void)
     test_room();
     test_bad();
     test_unknown();
+    test_change();
     test_normal();
     test_torn();
     test_long();
@@ -229,6 +231,8 @@ test_room(void)
         rec.id = rec.key = rec.team = rec.user = rec.model = s;
         rec.request_model = rec.provider = rec.upstream_model = s;
         rec.finish_reason = rec.error = rec.client = s;
+        rec.action = rec.limit = s;
+        rec.amount = -INT64_MAX;
         rec.ntags = rec.nper = NGX_LLM_USAGE_PAIRS;
 
         for (i = 0; i < NGX_LLM_USAGE_PAIRS; i++) {
@@ -255,6 +259,7 @@ test_room(void)
         if (n == 0) {
             test_int(rec.ntags, NGX_LLM_USAGE_PAIRS);
             test_int(rec.nper, NGX_LLM_USAGE_PAIRS);
+            test_int(rec.amount, -INT64_MAX);
         }
     }
 }
@@ -301,6 +306,18 @@ test_bad(void)
         "{\"time\":1,\"tags\":{\"a\":1}}",
         "{\"time\":1,\"tags\":{\"a\":\"b\",}}",
         "{\"time\":1,\"tags\":{\"a\":\"b\"},\"tags\":{\"a\":\"b\"}}",
+        "{\"time\":1,\"amount\":}",
+        "{\"time\":1,\"amount\":-}",
+        "{\"time\":1,\"amount\":--1}",
+        "{\"time\":1,\"amount\":1.}",
+        "{\"time\":1,\"amount\":\"1\"}",
+        "{\"time\":1,\"amount\":99999999999999999999}",
+        "{\"time\":1,\"amount\":-9223372036854775808}",
+        "{\"time\":1,\"counter\":1}",
+        "{\"time\":1,\"counter\":\"0123456789abcdef0123456789abcde\"}",
+        "{\"time\":1,\"counter\":\"0123456789abcdef0123456789abcdef0\"}",
+        "{\"time\":1,\"counter\":\"0123456789abcdef0123456789ABCDEF\"}",
+        "{\"time\":1,\"counter\":\"0123456789abcdef0123456789abcde\\n\"}",
         "{\"time\":1,\"stream\":1}",
         "{\"time\":1,\"stream\":tru}",
         "{\"time\":1,\"unknown\":{\"time\":2}}",
@@ -340,6 +357,85 @@ test_unknown(void)
     test_int(rec.status, 200);
 
     free(s.data);
+}
+
+
+/* a credit or a reset is no request */
+
+static void
+test_change(void)
+{
+    ngx_str_t               line, copy, again;
+    ngx_uint_t              i;
+    ngx_llm_usage_record_t  rec, back;
+    u_char                  buf[NGX_LLM_LEDGER_LINE];
+
+    static const struct {
+        int64_t      amount;
+        ngx_uint_t   money;
+        const char  *text;
+    } cases[] = {
+        { 2500000000LL, 1, "2.500000000" },
+        { -1, 1, "-0.000000001" },
+        { -1500000000LL, 1, "-1.500000000" },
+        { 0, 1, "0.000000000" },
+        { 0, 0, "0" },
+        { 7, 0, "7" },
+        { -12, 0, "-12" },
+        { INT64_MAX, 0, "9223372036854775807" },
+        { -INT64_MAX, 1, "-9223372036.854775807" }
+    };
+
+    test_case = "change";
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ngx_llm_usage_record_init(&rec);
+
+        rec.time = 1764239005007;
+        rec.seq.boot = 5;
+        rec.seq.slot = 6;
+        rec.seq.n = 7;
+        rec.team = test_string("search");
+        rec.client = test_string("127.0.0.1");
+        rec.action = test_string("credit");
+        rec.limit = test_string("quota cost=5/day model=\"a\"");
+        rec.counter.id[0] = 0x0123456789abcdefULL;
+        rec.counter.id[1] = 0xf;
+        rec.amount = cases[i].amount;
+        rec.money = cases[i].money;
+        rec.status = -1;
+        rec.uncharged = 1;
+
+        ngx_llm_usage_line_write(&rec, test_buf, &line);
+
+        snprintf((char *) buf, sizeof(buf),
+                 "{\"time\":1764239005.007,\"seq\":\"5-6-7\","
+                 "\"team\":\"search\",\"client\":\"127.0.0.1\","
+                 "\"action\":\"credit\","
+                 "\"limit\":\"quota cost=5/day model=\\\"a\\\"\","
+                 "\"counter\":\"0123456789abcdef000000000000000f\","
+                 "\"amount\":%s,\"charged\":false}\n", cases[i].text);
+
+        again = test_string((char *) buf);
+        test_same(line, again);
+
+        copy = test_copy(line.data, line.len);
+        test_int(ngx_llm_usage_line_read(&copy, &back), NGX_OK);
+
+        test_int(back.amount, cases[i].amount);
+        test_int(back.money, cases[i].money);
+        test_ok(back.counter.id[0] == rec.counter.id[0]);
+        test_ok(back.counter.id[1] == rec.counter.id[1]);
+        test_str(back.action, "credit");
+        test_same(back.limit, rec.limit);
+        test_int(back.uncharged, 1);
+
+        back.status = -1;
+        ngx_llm_usage_line_write(&back, buf, &again);
+        test_same(again, line);
+
+        free(copy.data);
+    }
 }
 
 
