@@ -356,7 +356,8 @@ __DATA__
     ($status) = api('GET', 'usage?by=user');
     is($status, 400, 'not by that');
     ($status, $list) = api('GET', 'users');
-    is(join(' ', sort map { $_->{value} } @{$list->{data}}), 'ann bob', 'users');
+    is(join(' ', sort map { "$_->{value}:$_->{key}:$_->{limit}" } @{$list->{data}}),
+       'ann:conf:quota requests=5/day per=user bob:conf:quota requests=5/day per=user', 'users, and whose limit');
     ($status, $list) = api('GET', 'teams');
     is($list->{data}[0]{limits}[0]{used}, 0.00014, 'the team pays');
     ($status, $list) = api('POST', 'teams/t/reset', {});
@@ -703,8 +704,9 @@ invalid parameter "write", it can only be "read"
     is(scalar @changes, 3, 'three lines');
     my ($credit, $team, $rate) = @changes;
     like($credit->{seq}, qr/^\d+-\d+-\d+$/, 'with a seq');
-    is(join(' ', map { "$_=$credit->{$_}" } qw(action key limit amount client)),
-       'action=credit key=conf limit=quota requests=100/day amount=10 client=' . ($credit->{client} || ''), 'a credit');
+    is(join(' ', map { "$_=$credit->{$_}" } qw(action key limit amount)),
+       'action=credit key=conf limit=quota requests=100/day amount=10', 'a credit');
+    like($credit->{client}, qr/^(unix:|127\.0\.0\.1)/, 'who gave it');
     ok(!$credit->{charged} && !exists $credit->{status}, 'is no request');
     is("$team->{team} $team->{limit} $team->{amount}", 't quota cost=5/month 2.5', 'of the team');
     is("$rate->{action} $rate->{limit} $rate->{amount}", 'reset rate requests=1/day burst=50 3', 'a reset');
@@ -803,3 +805,26 @@ invalid parameter "write", it can only be "read"
         my ($status, $answer) = api(@call);
         is("$status $answer->{error}{type} $answer->{error}{code}", "$want $type $code", "$want $code");
     }
+
+
+
+=== TEST 23: users of keys, teams and models, and of a pattern
+--- http
+    llm_state $TEST_NGINX_STATE/twentythree;
+    map $arg_who $who { default $arg_who; }
+    llm_team t { quota cost=5/month per=key; concurrency 9 per=user; }
+    llm_key conf { team t; }
+    llm_key x-* { quota requests=9/day per=user; }
+--- model: deployment a up; price input=2 output=10; quota tokens=1k/day per=$arg_who;
+--- location: llm_auth $who;
+--- do
+    api('POST', 'keys', { name => 'made', team => 't', quota => 'requests=7/day per=user' });
+    ask(chat(user => '"ann"'), path => "/v1/chat/completions?who=$_") for 'conf', 'made', 'x-1';
+    my ($status, $list) = api('GET', 'users');
+    my @seen = sort map { my $u = $_; join ' ', $u->{value}, (map { "$_=$u->{$_}" } grep { $u->{$_} } qw(key team model provider)),
+                          $u->{limit} || $u->{kind} } @{$list->{data}};
+    is(join("\n", @seen), join("\n", 'ann key=made quota requests=7/day per=user', 'ann quota',
+                               'ann team=t concurrency 9 per=user',
+                               'conf model=m quota tokens=1k/day per=$arg_who', 'conf team=t quota cost=5/month per=key',
+                               'made model=m quota tokens=1k/day per=$arg_who', 'made team=t quota cost=5/month per=key',
+                               'x-1 model=m quota tokens=1k/day per=$arg_who'), 'whose limit each is of');

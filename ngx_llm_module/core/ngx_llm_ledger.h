@@ -323,6 +323,13 @@ ngx_uint_t ngx_llm_ledger_counters(ngx_llm_ledger_t *l, ngx_uint_t *i,
 ngx_uint_t ngx_llm_ledger_sums(ngx_llm_ledger_t *l, ngx_uint_t *i,
     ngx_llm_sum_t *copy, ngx_uint_t n);
 
+/*
+ * The name of the counter of the limit that a copy's value is of.
+ * NGX_DECLINED: it has none, or is gone by now.
+ */
+ngx_int_t ngx_llm_ledger_parent(ngx_llm_ledger_t *l, ngx_llm_counter_t *copy,
+    ngx_llm_name_t *parent);
+
 
 /*
  * Texts: ngx_llm_ledger_text.c.  set(): text NULL deletes; NGX_DECLINED: there

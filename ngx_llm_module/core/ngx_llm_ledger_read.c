@@ -132,6 +132,35 @@ ngx_llm_ledger_copy(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
 }
 
 
+ngx_int_t
+ngx_llm_ledger_parent(ngx_llm_ledger_t *l, ngx_llm_counter_t *copy,
+    ngx_llm_name_t *parent)
+{
+    int64_t             i;
+    ngx_int_t           rc;
+    ngx_llm_counter_t  *c;
+
+    rc = NGX_DECLINED;
+
+    ngx_llm_ledger_begin(l);
+
+    i = ngx_llm_ledger_find(l, &l->shm->counters, &copy->name);
+
+    if (i != -1) {
+        c = ngx_llm_ledger_counter(l, i);
+
+        if (c->parent) {
+            *parent = ngx_llm_ledger_counter(l, c->parent - 1)->name;
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_llm_ledger_end(l);
+
+    return rc;
+}
+
+
 void
 ngx_llm_ledger_expire(ngx_llm_ledger_t *l, int64_t now, int64_t date,
     int64_t oldest)

@@ -86,8 +86,6 @@ ngx_int_t ngx_http_llm_api_keys(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
 ngx_int_t ngx_http_llm_api_teams(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
-ngx_int_t ngx_http_llm_api_users(ngx_http_request_t *r,
-    ngx_http_llm_api_call_t *call);
 ngx_int_t ngx_http_llm_api_deployments(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
 ngx_int_t ngx_http_llm_api_models(ngx_http_request_t *r,
@@ -95,6 +93,10 @@ ngx_int_t ngx_http_llm_api_models(ngx_http_request_t *r,
 ngx_int_t ngx_http_llm_api_live(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
 ngx_int_t ngx_http_llm_api_ready(ngx_http_request_t *r,
+    ngx_http_llm_api_call_t *call);
+
+/* ngx_http_llm_api_users.c */
+ngx_int_t ngx_http_llm_api_users(ngx_http_request_t *r,
     ngx_http_llm_api_call_t *call);
 
 /* ngx_http_llm_api_usage.c */

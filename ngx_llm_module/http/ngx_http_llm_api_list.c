@@ -15,9 +15,6 @@
 
 
 static ngx_int_t ngx_http_llm_api_keys_step(ngx_http_llm_walk_t *walk);
-static ngx_int_t ngx_http_llm_api_users_step(ngx_http_llm_walk_t *walk);
-static void ngx_http_llm_api_user(ngx_http_llm_walk_t *walk,
-    ngx_llm_counter_t *c);
 static void ngx_http_llm_api_names(ngx_llm_out_t *out, char *member,
     ngx_array_t *patterns);
 static void ngx_http_llm_api_tags(ngx_llm_out_t *out, ngx_array_t *tags);
@@ -284,103 +281,6 @@ ngx_http_llm_api_teams(ngx_http_request_t *r, ngx_http_llm_api_call_t *call)
     ngx_llm_out_lit(&out, "]}\n");
 
     return ngx_http_llm_api_send(r, NGX_HTTP_OK, &out);
-}
-
-
-/* values of per=, as long as they have counters */
-
-ngx_int_t
-ngx_http_llm_api_users(ngx_http_request_t *r, ngx_http_llm_api_call_t *call)
-{
-    ngx_http_llm_walk_t  *walk;
-
-    walk = ngx_http_llm_walk_create(r, ngx_http_llm_api_users_step,
-                                    "application/json");
-    if (walk == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_llm_out_lit(&walk->out[0], "{\"object\":\"list\",\"data\":[");
-
-    return ngx_http_llm_walk(walk);
-}
-
-
-static ngx_int_t
-ngx_http_llm_api_users_step(ngx_http_llm_walk_t *walk)
-{
-    ngx_uint_t          i, n;
-    ngx_llm_counter_t  *c;
-
-    c = walk->data;
-
-    if (c == NULL) {
-        c = ngx_palloc(walk->request->pool,
-                       NGX_HTTP_LLM_WALK_STEP * sizeof(ngx_llm_counter_t));
-        if (c == NULL) {
-            return NGX_ERROR;
-        }
-
-        walk->data = c;
-    }
-
-    n = 0;
-
-    if (walk->ledger) {
-        n = ngx_llm_ledger_counters(walk->ledger, &walk->i, c,
-                                    NGX_HTTP_LLM_WALK_STEP);
-    }
-
-    for (i = 0; i < n; i++) {
-        if (c[i].parent) {
-            ngx_http_llm_api_user(walk, &c[i]);
-        }
-    }
-
-    if (n) {
-        return NGX_AGAIN;
-    }
-
-    ngx_llm_out_lit(&walk->out[0], "]}\n");
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_llm_api_user(ngx_http_llm_walk_t *walk, ngx_llm_counter_t *c)
-{
-    ngx_str_t       value;
-    ngx_uint_t      unit;
-    ngx_llm_out_t  *out;
-
-    static char  *kinds[] = { "rate", "quota", "concurrency" };
-
-    out = &walk->out[0];
-    unit = (ngx_uint_t) c->kind >> 8;
-
-    value.data = c->value;
-    value.len = ngx_strnlen(c->value, NGX_LLM_LEDGER_VALUE);
-
-    ngx_http_llm_api_comma(walk);
-
-    ngx_llm_out_lit(out, "{\"value\":");
-    ngx_llm_out_json_string(out, &value);
-    ngx_llm_out_lit(out, ",\"kind\":\"");
-    ngx_http_llm_api_text(out, kinds[c->kind & 0xff]);
-    ngx_llm_out_lit(out, "\",\"unit\":\"");
-    ngx_llm_out_str(out, ngx_llm_limit_unit(unit));
-    ngx_llm_out_lit(out, "\",\"used\":");
-    ngx_http_llm_api_amount(out, unit, c->settled);
-    ngx_llm_out_lit(out, ",\"held\":");
-    ngx_http_llm_api_amount(out, unit, c->held);
-
-    if ((c->kind & 0xff) == NGX_LLM_LIMIT_QUOTA) {
-        ngx_http_llm_api_number(out, ",\"period\":", c->period);
-        ngx_http_llm_api_number(out, ",\"reset\":", c->reset);
-    }
-
-    ngx_llm_out_char(out, '}');
 }
 
 

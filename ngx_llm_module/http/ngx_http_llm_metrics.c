@@ -36,7 +36,7 @@ typedef enum {
 
 #define NGX_HTTP_LLM_METRIC_LABELS  5
 
-/* phases after the first: see ngx_http_llm_metrics_owner() */
+/* phases after the first: see ngx_http_llm_standing_owner() */
 #define NGX_HTTP_LLM_METRIC_OWNERS  4
 
 
@@ -52,9 +52,6 @@ static void ngx_http_llm_metrics_labels(ngx_http_llm_walk_t *walk,
     ngx_uint_t metric, ngx_str_t *label);
 static ngx_int_t ngx_http_llm_metrics_owners(ngx_http_llm_walk_t *walk);
 static void ngx_http_llm_metrics_defined(ngx_http_llm_walk_t *walk);
-static ngx_http_llm_limits_t *ngx_http_llm_metrics_owner(
-    ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind, ngx_uint_t i,
-    ngx_uint_t *last);
 static void ngx_http_llm_metrics_limits(ngx_http_llm_walk_t *walk,
     ngx_http_llm_limits_t *limits);
 static void ngx_http_llm_metrics_limit(ngx_http_llm_walk_t *walk,
@@ -368,8 +365,8 @@ ngx_http_llm_metrics_owners(ngx_http_llm_walk_t *walk)
 
     for (n = 0; n < NGX_HTTP_LLM_WALK_STEP; n++) {
 
-        limits = ngx_http_llm_metrics_owner(walk->lmcf, walk->phase, walk->i,
-                                            &last);
+        limits = ngx_http_llm_standing_owner(walk->lmcf, walk->phase, walk->i,
+                                             &last);
         if (last) {
             walk->phase++;
             walk->i = 0;
@@ -385,61 +382,6 @@ ngx_http_llm_metrics_owners(ngx_http_llm_walk_t *walk)
     }
 
     return NGX_AGAIN;
-}
-
-
-static ngx_http_llm_limits_t *
-ngx_http_llm_metrics_owner(ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind,
-    ngx_uint_t i, ngx_uint_t *last)
-{
-    ngx_array_t               *list;
-    ngx_http_llm_key_t       **key;
-    ngx_http_llm_model_t     **model;
-    ngx_http_llm_pattern_t   **team;
-    ngx_http_llm_provider_t  **provider;
-
-    switch (kind) {
-
-    case 1:
-        list = &lmcf->team_names.patterns;
-        break;
-
-    case 2:
-        list = &lmcf->keys;
-        break;
-
-    case 3:
-        list = &lmcf->models;
-        break;
-
-    default:
-        list = &lmcf->providers;
-    }
-
-    *last = (i >= list->nelts);
-
-    if (*last) {
-        return NULL;
-    }
-
-    switch (kind) {
-
-    case 1:
-        team = list->elts;
-        return ((ngx_http_llm_team_t *) team[i]->value)->limits;
-
-    case 2:
-        key = list->elts;
-        return key[i]->limits;
-
-    case 3:
-        model = list->elts;
-        return model[i]->limits;
-
-    default:
-        provider = list->elts;
-        return provider[i]->limits;
-    }
 }
 
 

@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_llm_key.h"
 #include "ngx_http_llm_standing.h"
 
 
@@ -40,6 +41,61 @@ ngx_http_llm_standing_item(ngx_http_llm_main_conf_t *lmcf,
     if (l->kind == NGX_LLM_LIMIT_QUOTA) {
         ngx_http_llm_period(lmcf, l->period, date, &item->period,
                             &item->reset);
+    }
+}
+
+
+ngx_http_llm_limits_t *
+ngx_http_llm_standing_owner(ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind,
+    ngx_uint_t i, ngx_uint_t *last)
+{
+    ngx_array_t               *list;
+    ngx_http_llm_key_t       **key;
+    ngx_http_llm_model_t     **model;
+    ngx_http_llm_pattern_t   **team;
+    ngx_http_llm_provider_t  **provider;
+
+    switch (kind) {
+
+    case NGX_HTTP_LLM_STANDING_TEAMS:
+        list = &lmcf->team_names.patterns;
+        break;
+
+    case NGX_HTTP_LLM_STANDING_KEYS:
+        list = &lmcf->keys;
+        break;
+
+    case NGX_HTTP_LLM_STANDING_MODELS:
+        list = &lmcf->models;
+        break;
+
+    default: /* NGX_HTTP_LLM_STANDING_PROVIDERS */
+        list = &lmcf->providers;
+    }
+
+    *last = (i >= list->nelts);
+
+    if (*last) {
+        return NULL;
+    }
+
+    switch (kind) {
+
+    case NGX_HTTP_LLM_STANDING_TEAMS:
+        team = list->elts;
+        return ((ngx_http_llm_team_t *) team[i]->value)->limits;
+
+    case NGX_HTTP_LLM_STANDING_KEYS:
+        key = list->elts;
+        return key[i]->limits;
+
+    case NGX_HTTP_LLM_STANDING_MODELS:
+        model = list->elts;
+        return model[i]->limits;
+
+    default: /* NGX_HTTP_LLM_STANDING_PROVIDERS */
+        provider = list->elts;
+        return provider[i]->limits;
     }
 }
 

@@ -17,6 +17,21 @@
 #define NGX_HTTP_LLM_STATEMENT    1024
 
 
+/* who has limits in the configuration */
+
+typedef enum {
+    NGX_HTTP_LLM_STANDING_TEAMS = 1,
+    NGX_HTTP_LLM_STANDING_KEYS,
+    NGX_HTTP_LLM_STANDING_MODELS,
+    NGX_HTTP_LLM_STANDING_PROVIDERS
+} ngx_http_llm_standing_e;
+
+
+/* the limits of the owner with that index; NULL: none, or last: no such one */
+ngx_http_llm_limits_t *ngx_http_llm_standing_owner(
+    ngx_http_llm_main_conf_t *lmcf, ngx_uint_t kind, ngx_uint_t i,
+    ngx_uint_t *last);
+
 /*
  * The item of a limit with one counter (no per=, no template), of the period
  * that date (seconds) lies in; for ngx_llm_ledger_look() and what changes it.
