@@ -20,7 +20,7 @@ static ngx_int_t ngx_llm_ledger_check(ngx_llm_ledger_t *l,
     int64_t date, ngx_uint_t *which);
 static ngx_uint_t ngx_llm_ledger_ample(ngx_llm_counter_t *c,
     ngx_llm_item_t *item);
-static void ngx_llm_ledger_verdict(ngx_llm_counter_t *c,
+static void ngx_llm_ledger_verdict(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
     ngx_llm_item_t *item, int64_t own, int64_t date);
 static void ngx_llm_ledger_verdict_rate(ngx_llm_counter_t *c,
     ngx_llm_item_t *item);
@@ -225,7 +225,7 @@ ngx_llm_ledger_check(ngx_llm_ledger_t *l, ngx_llm_item_t *items, ngx_uint_t n,
     for (i = 0; i < n; i++) {
         c = ngx_llm_ledger_counter(l, counter[i]);
 
-        ngx_llm_ledger_verdict(c, &items[i], 0, date);
+        ngx_llm_ledger_verdict(l, c, &items[i], 0, date);
 
         if (items[i].exceeded && !items[i].soft
             && (refused == n
@@ -271,8 +271,8 @@ ngx_llm_ledger_ample(ngx_llm_counter_t *c, ngx_llm_item_t *item)
 /* own: what the request holds of it already, which nobody else waits for */
 
 static void
-ngx_llm_ledger_verdict(ngx_llm_counter_t *c, ngx_llm_item_t *item, int64_t own,
-    int64_t date)
+ngx_llm_ledger_verdict(ngx_llm_ledger_t *l, ngx_llm_counter_t *c,
+    ngx_llm_item_t *item, int64_t own, int64_t date)
 {
     int64_t  held;
 
@@ -288,7 +288,8 @@ ngx_llm_ledger_verdict(ngx_llm_counter_t *c, ngx_llm_item_t *item, int64_t own,
     switch (item->kind) {
 
     case NGX_LLM_LIMIT_RATE:
-        item->settled = c->settled - c->held;
+        item->held = ngx_llm_ledger_bucket_held(l, c);
+        item->settled = c->settled - item->held;
         ngx_llm_ledger_verdict_rate(c, item);
         return;
 
@@ -492,7 +493,7 @@ ngx_llm_ledger_raise(ngx_llm_ledger_t *l, ngx_uint_t resi, ngx_uint_t i,
         more = 0;
 
     } else {
-        ngx_llm_ledger_verdict(c, item, held->held, date);
+        ngx_llm_ledger_verdict(l, c, item, held->held, date);
 
         if (item->exceeded && !item->soft) {
             rc = NGX_BUSY;

@@ -143,7 +143,7 @@ typedef struct {
 
     /* out: */
     int64_t               settled;      /* before this request */
-    int64_t               held;
+    int64_t               held;         /* RATE: and has not leaked */
     int64_t               refused;      /* of look() alone */
     int64_t               granted;      /* what is held of "amount" */
     int64_t               wait;         /* ms until it could pass; -1: never */

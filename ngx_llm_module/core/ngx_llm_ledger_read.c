@@ -23,7 +23,7 @@ void
 ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t now,
     int64_t date)
 {
-    int64_t             i, frac;
+    int64_t             i, frac, level;
     ngx_llm_counter_t  *c;
 
     item->settled = 0;
@@ -45,8 +45,10 @@ ngx_llm_ledger_look(ngx_llm_ledger_t *l, ngx_llm_item_t *item, int64_t now,
         item->refused = c->refused;
 
         if (item->kind == NGX_LLM_LIMIT_RATE) {
-            item->held = c->held;
-            item->settled = ngx_llm_ledger_level(c, now, &frac) - c->held;
+            level = ngx_llm_ledger_level(c, now, &frac);
+
+            item->held = ngx_min(ngx_llm_ledger_bucket_held(l, c), level);
+            item->settled = level - item->held;
 
         } else if (item->kind == NGX_LLM_LIMIT_QUOTA) {
 

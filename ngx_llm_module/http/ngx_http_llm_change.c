@@ -60,11 +60,8 @@ ngx_http_llm_account_change(ngx_http_llm_main_conf_t *lmcf,
     rec->counter = item.name;
     rec->money = (item.unit == NGX_LLM_UNIT_COST);
 
-    /* what is held of a bucket may have leaked: it is not filled up again */
-
     if (reset) {
-        rec->amount = (item.kind == NGX_LLM_LIMIT_RATE)
-                      ? ngx_max(item.settled, 0) : item.settled;
+        rec->amount = item.settled;
     }
 
     if (rec->amount == 0) {

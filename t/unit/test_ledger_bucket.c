@@ -185,6 +185,25 @@ test_cases(void)
     test_settle(one, 400, 2000);
     test_int(test_look(2000), 100);
 
+    /* what is held is what is left of it */
+
+    test_ledger();
+
+    one = test_reserve(500, 1000);
+    two = test_reserve(200, 2000);          /* on top of 200 */
+    item = test_bucket_item(0);
+    ngx_llm_ledger_look(&ledger, &item, 2000, TEST_DATE);
+    test_int(item.held, 400);
+    test_int(item.settled, 0);
+    ngx_llm_ledger_look(&ledger, &item, 3000, TEST_DATE);
+    test_int(item.held, 100);
+    test_int(item.settled, 0);
+    test_settle(one, 500, 2000);
+    ngx_llm_ledger_look(&ledger, &item, 2000, TEST_DATE);
+    test_int(item.held, 200);
+    test_int(item.settled, 200);
+    test_settle(two, 0, 2000);
+
     /* held more later: that is no room for those before */
 
     test_ledger();
@@ -219,7 +238,8 @@ test_cases(void)
     one = test_reserve(600, 1100);
     test_int(test_look(2100), 300);
     test_credit(&item, 0, 2100, TEST_DATE);
-    test_int(item.settled, -300);           /* what is held has leaked */
+    test_int(item.settled, 0);              /* half of what is held leaked */
+    test_int(item.held, 300);
     test_int(test_look(2100), 300);
     test_settle(one, 0, 2100);
     test_int(test_look(2100), 0);
