@@ -4,10 +4,10 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use Digest::SHA qw(hmac_sha256 hmac_sha256_hex sha256_hex);
 use Test::Nginx::Socket;
 use EventStream;
 use Gateway;
+use Signature;
 use Time::Local qw(timegm);
 
 repeat_each(1);
@@ -75,38 +75,6 @@ metadata {"usage":{"inputTokens":10,"outputTokens":5,"totalTokens":15},"metrics"
 _EOC_
 
 
-# an authorization as it should be, from what the provider saw
-
-sub signature {
-    my ($sent, $secret, $region) = @_;
-
-    my %auth = $sent->{headers}{authorization}
-               =~ /(Credential|SignedHeaders|Signature)=([^, ]+)/g;
-    my ($id, @scope) = split m{/}, $auth{Credential};
-    my ($path) = $sent->{line} =~ /^POST (\S+) HTTP/;
-    my $date = $sent->{headers}{'x-amz-date'};
-
-    # each byte of the path once more
-
-    $path =~ s/([^A-Za-z0-9_.~\/-])/sprintf '%%%02X', ord $1/ge;
-
-    my $canonical = join "\n", 'POST', $path, '',
-        (map { "$_:$sent->{headers}{$_}" } split /;/, $auth{SignedHeaders}),
-        '', $auth{SignedHeaders}, sha256_hex($sent->{body});
-
-    my $scope = join '/', substr($date, 0, 8), $region, 'bedrock',
-                          'aws4_request';
-    my $key = "AWS4$secret";
-
-    $key = hmac_sha256($_, $key) for split m{/}, $scope;
-
-    return $auth{Credential} eq "$id/$scope"
-           && hmac_sha256_hex(join("\n", 'AWS4-HMAC-SHA256', $date, $scope,
-                                   sha256_hex($canonical)), $key)
-              eq $auth{Signature};
-}
-
-
 # seconds between a request's date and now
 
 sub age {
@@ -157,9 +125,11 @@ like($sent->{headers}{authorization},
      qr{^AWS4-HMAC-SHA256\ Credential=AKIDEXAMPLE/\d{8}/us-east-1/bedrock/
         aws4_request,\ SignedHeaders=content-type;host;x-amz-date,
         \ Signature=[0-9a-f]{64}$}x, "form");
-ok(signature($sent, 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-east-1'),
+ok(signature($sent, 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-east-1',
+             'bedrock'),
    "signature");
-ok(!signature($sent, 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEX', 'us-east-1'),
+ok(!signature($sent, 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEX', 'us-east-1',
+              'bedrock'),
    "of this key alone");
 cmp_ok(age($sent->{headers}{'x-amz-date'}), '<', 30, "of now");
 ok(!exists $sent->{headers}{'x-amz-security-token'}, "no token");
@@ -191,7 +161,7 @@ is(sent()->{headers}{accept}, 'application/vnd.amazon.eventstream',
 is(sent()->{headers}{'x-amz-security-token'}, 'token/of+aws==', "token");
 like(sent()->{headers}{authorization}, qr/content-type;host;x-amz-date;
      x-amz-security-token/x, "signed, too");
-ok(signature(sent(), 'secret/of+aws', 'eu-west-3'), "signature");
+ok(signature(sent(), 'secret/of+aws', 'eu-west-3', 'bedrock'), "signature");
 
 like($res->{headers}{'content-type'}, qr{^text/event-stream}, "type");
 like($event[0], qr/"delta":\{"role":"assistant"/, "the role first");
@@ -241,7 +211,8 @@ is(ask(chat())->{status}, 200, "status");
 is(sent()->{line}, 'POST /v1/model/arn%3Aaws%3Abedrock%3Aus-west-2%3A'
    . '123456789012%3Aapplication-inference-profile%2Fabc/converse HTTP/1.1',
    "path");
-ok(signature(sent(), 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-west-2'),
+ok(signature(sent(), 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-west-2',
+             'bedrock'),
    "signature");
 
 
@@ -430,7 +401,8 @@ is(sent()->{headers}{'x-amzn-bedrock-service-tier'}, 'priority', "tier");
 is(sent()->{body}, '{"anthropic_version":"bedrock-2023-05-31",'
    . '"max_tokens":7,"messages":[{"role":"user","content":'
    . '[{"type":"text","text":"hi"}]}]}', "body");
-ok(signature(sent(), 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-east-1'),
+ok(signature(sent(), 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'us-east-1',
+             'bedrock'),
    "signature");
 like($res->{body}, qr/"id":"msg_bdrk_1".*"content":"hello"/, "answer");
 

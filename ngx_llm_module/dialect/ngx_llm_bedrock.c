@@ -7,8 +7,8 @@
 
 
 #include "ngx_llm_bedrock.h"
+#include "ngx_llm_aws.h"
 #include "ngx_llm_calls.h"
-#include "ngx_llm_sigv4.h"
 
 
 static void ngx_llm_bedrock_write_path(ngx_llm_chat_t *chat,
@@ -18,9 +18,19 @@ static void ngx_llm_bedrock_write_headers(ngx_llm_chat_t *chat,
 static ngx_int_t ngx_llm_bedrock_sign(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_signed_t *s, ngx_llm_out_t *out);
 
-static void ngx_llm_bedrock_key(ngx_str_t *key, ngx_llm_sigv4_t *sign);
-static ngx_str_t ngx_llm_bedrock_field(ngx_str_t *rest);
-static ngx_str_t ngx_llm_bedrock_region(ngx_str_t *host);
+
+static ngx_str_t  ngx_llm_bedrock_hosts[] = {
+    ngx_string("bedrock-runtime."),
+    ngx_string("bedrock-runtime-fips."),
+    ngx_null_string
+};
+
+
+static const ngx_llm_aws_service_t  ngx_llm_bedrock_service = {
+    ngx_string("bedrock"),
+    ngx_llm_bedrock_hosts,
+    1
+};
 
 
 const ngx_llm_dialect_t  ngx_llm_bedrock = {
@@ -170,147 +180,6 @@ static ngx_int_t
 ngx_llm_bedrock_sign(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_signed_t *s, ngx_llm_out_t *out)
 {
-    ngx_str_t        value;
-    ngx_keyval_t     headers[2];
-    ngx_llm_sigv4_t  sign;
-
-    if (target->key.len == 0) {
-        return NGX_OK;
-    }
-
-    ngx_memzero(&sign, sizeof(ngx_llm_sigv4_t));
-
-    ngx_llm_bedrock_key(&target->key, &sign);
-
-    if (sign.id.len == 0) {
-
-        /* a key of Bedrock's own, which has no colon in it */
-
-        value.len = sizeof("Bearer ") - 1 + target->key.len;
-
-        value.data = ngx_pnalloc(chat->pool, value.len);
-        if (value.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(value.data, "Bearer %V", &target->key);
-
-        ngx_llm_out_header(out, "Authorization", &value);
-
-        return NGX_OK;
-    }
-
-    sign.region = target->region.len ? target->region
-                                     : ngx_llm_bedrock_region(&s->host);
-
-    if (sign.secret.len == 0 || sign.region.len == 0) {
-        return NGX_ERROR;
-    }
-
-    ngx_str_set(&sign.service, "bedrock");
-    ngx_str_set(&sign.method, "POST");
-
-    sign.path = s->path;
-    sign.body = s->body;
-    sign.nbody = s->nbody;
-    sign.now = s->now;
-
-    ngx_str_set(&headers[0].key, "content-type");
-    ngx_str_set(&headers[0].value, "application/json");
-    ngx_str_set(&headers[1].key, "host");
-    headers[1].value = s->host;
-
-    sign.headers = headers;
-    sign.nheaders = 2;
-
-    return ngx_llm_sigv4(&sign, chat->pool, out);
-}
-
-
-/* ID:SECRET or ID:SECRET:TOKEN; without a colon nothing is set */
-
-static void
-ngx_llm_bedrock_key(ngx_str_t *key, ngx_llm_sigv4_t *sign)
-{
-    ngx_str_t  rest;
-
-    if (ngx_strlchr(key->data, key->data + key->len, ':') == NULL) {
-        return;
-    }
-
-    rest = *key;
-
-    sign->id = ngx_llm_bedrock_field(&rest);
-    sign->secret = ngx_llm_bedrock_field(&rest);
-    sign->token = rest;
-}
-
-
-static ngx_str_t
-ngx_llm_bedrock_field(ngx_str_t *rest)
-{
-    u_char     *colon;
-    ngx_str_t   field;
-
-    field = *rest;
-    colon = ngx_strlchr(field.data, field.data + field.len, ':');
-
-    if (colon == NULL) {
-        rest->data += rest->len;
-        rest->len = 0;
-
-        return field;
-    }
-
-    field.len = colon - field.data;
-
-    rest->len -= field.len + 1;
-    rest->data = colon + 1;
-
-    return field;
-}
-
-
-/* the label behind "bedrock-runtime", wherever in a name that stands */
-
-static ngx_str_t
-ngx_llm_bedrock_region(ngx_str_t *host)
-{
-    size_t      i;
-    u_char     *end, *last, *p;
-    ngx_str_t   region;
-
-    static ngx_str_t  services[] = {
-        ngx_string("bedrock-runtime."),
-        ngx_string("bedrock-runtime-fips."),
-        ngx_null_string
-    };
-
-    last = host->data + host->len;
-
-    ngx_str_null(&region);
-
-    for (i = 0; services[i].len; i++) {
-
-        if (host->len <= services[i].len) {
-            continue;
-        }
-
-        p = ngx_strlcasestrn(host->data, last, services[i].data,
-                             services[i].len - 1);
-
-        if (p == NULL || (p != host->data && p[-1] != '.')) {
-            continue;
-        }
-
-        p += services[i].len;
-        end = ngx_strlchr(p, last, '.');
-
-        if (end != NULL) {
-            region.data = p;
-            region.len = end - p;
-        }
-    }
-
-    return region;
+    return ngx_llm_aws_sign(chat, target, s, &ngx_llm_bedrock_service, NULL,
+                            out);
 }
