@@ -311,7 +311,12 @@ sub localise {
     $text =~ s{/etc/nginx/llm/}{$dir/llm/}g;
 
     while ($text =~ /\benv:(\w+)/g) {
-        $ENV{$1} = "secret-of-$1";
+        my $name = $1;
+
+        # an access key is a pair
+
+        $ENV{$name} = ($name =~ /^SAGEMAKER/ ? 'ID:' : '')
+                      . "secret-of-$name";
     }
 
     return $text;

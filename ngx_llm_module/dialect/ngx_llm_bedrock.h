@@ -130,6 +130,10 @@ ngx_int_t ngx_llm_bedrock_read_frame(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
 ngx_int_t ngx_llm_bedrock_read_end(ngx_llm_reader_t *reader);
 
+/* a message that is no event: gives ERROR; of any service */
+ngx_int_t ngx_llm_bedrock_exception(ngx_llm_reader_t *reader,
+    ngx_llm_frame_t *frame);
+
 
 /* ngx_llm_bedrock_request.c: words shared by both ways */
 

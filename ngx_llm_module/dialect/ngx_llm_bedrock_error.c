@@ -29,7 +29,8 @@ static size_t ngx_llm_bedrock_cut(ngx_str_t *text);
 
 /*
  * Of a time out at the model another try may do, of a failure in it too; what
- * is wrong with a key or its signature is the gateway's to mend.
+ * is wrong with a key or its signature is the gateway's to mend.  The last ones
+ * are SageMaker's.
  */
 
 static ngx_llm_bedrock_type_t  ngx_llm_bedrock_types[] = {
@@ -53,6 +54,12 @@ static ngx_llm_bedrock_type_t  ngx_llm_bedrock_types[] = {
     { "InternalServerException", 500 },
     { "InternalFailure", 500 },
     { "ServiceUnavailableException", 503 },
+
+    { "ValidationError", 400 },
+    { "ServiceUnavailable", 503 },
+    { "InternalDependencyException", 500 },
+    { "InternalStreamFailure", 500 },
+    { "ModelStreamError", 500 },
     { NULL, 0 }
 };
 

@@ -20,8 +20,6 @@ typedef struct {
 } ngx_llm_bedrock_event_t;
 
 
-static ngx_int_t ngx_llm_bedrock_exception(ngx_llm_reader_t *reader,
-    ngx_llm_frame_t *frame);
 static ngx_int_t ngx_llm_bedrock_chunk(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root);
 static ngx_int_t ngx_llm_bedrock_block_start(ngx_llm_reader_t *reader,
@@ -151,7 +149,7 @@ ngx_llm_bedrock_read_end(ngx_llm_reader_t *reader)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_llm_bedrock_exception(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 {
     ngx_llm_error_t  err;

@@ -21,6 +21,7 @@
 #include "ngx_llm_sse.h"
 #include "ngx_llm_eventstream.h"
 #include "ngx_llm_ndjson.h"
+#include "ngx_llm_payload.h"
 #include "ngx_llm_chat.h"
 #include "ngx_llm_params.h"
 #include "ngx_llm_price.h"
@@ -79,6 +80,7 @@ typedef struct {
     ngx_llm_sse_t             sse;
     ngx_llm_eventstream_t     eventstream;
     ngx_llm_ndjson_t          ndjson;
+    ngx_llm_payload_t         payload;      /* of the three */
     ngx_llm_chat_t           *chat;         /* that is answered, or NULL */
     void                     *state;        /* dialect->reader_size, zeroed */
 
@@ -119,6 +121,8 @@ typedef struct {
 #define NGX_LLM_DIALECT_SSE          0x0001     /* server-sent events */
 #define NGX_LLM_DIALECT_EVENTSTREAM  0x0002     /* Amazon's */
 #define NGX_LLM_DIALECT_NDJSON       0x0004     /* lines of JSON */
+#define NGX_LLM_DIALECT_PAYLOAD      0x0008     /* events or lines in payloads
+                                                   of Amazon's */
 
 #define NGX_LLM_DIALECT_BETAS        0x0010     /* headers of a client name the
                                                    version and betas it
@@ -248,6 +252,7 @@ extern const ngx_llm_dialect_t   ngx_llm_mistral;
 extern const ngx_llm_dialect_t   ngx_llm_ollama;
 extern const ngx_llm_dialect_t   ngx_llm_vertex;
 extern const ngx_llm_dialect_t   ngx_llm_vertex_claude;
+extern const ngx_llm_dialect_t   ngx_llm_sagemaker;
 
 /* of clients alone: OpenAI's older API */
 extern const ngx_llm_dialect_t   ngx_llm_completions;

@@ -117,6 +117,8 @@ static ngx_llm_error_pattern_t  ngx_llm_error_patterns[] = {
     { NGX_LLM_FAIL_CONTEXT,
       ngx_string("`max_new_tokens` must be"), ngx_null_string },
     { NGX_LLM_FAIL_CONTEXT,
+      ngx_string("`inputs` must have less than"), ngx_string("tokens") },
+    { NGX_LLM_FAIL_CONTEXT,
       ngx_string("current length is"), ngx_string("while limit is") },
     { NGX_LLM_FAIL_CONTEXT,
       ngx_string("context window"), ngx_string("exceed") },

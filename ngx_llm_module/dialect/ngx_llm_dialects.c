@@ -20,6 +20,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_mistral,
     &ngx_llm_ollama,
     &ngx_llm_vertex,
+    &ngx_llm_sagemaker,
     NULL
 };
 
@@ -35,6 +36,8 @@ typedef struct {
 static ngx_llm_variant_t  ngx_llm_variants[] = {
     { &ngx_llm_vertex, ngx_string("claude-"), &ngx_llm_vertex_claude,
       &ngx_llm_anthropic },
+    { &ngx_llm_sagemaker, ngx_string(""), &ngx_llm_sagemaker,
+      &ngx_llm_openai },
     { NULL, ngx_null_string, NULL, NULL }
 };
 
@@ -120,6 +123,8 @@ ngx_llm_reader_init(ngx_llm_reader_t *reader,
     ngx_llm_sse_init(&reader->sse, pool, NGX_LLM_MAX_EVENT);
     ngx_llm_eventstream_init(&reader->eventstream, pool, NGX_LLM_MAX_EVENT);
     ngx_llm_ndjson_init(&reader->ndjson, pool, NGX_LLM_MAX_EVENT);
+    ngx_llm_payload_init(&reader->payload, &reader->eventstream,
+                         &reader->sse, &reader->ndjson);
 
     if (dialect->reader_size) {
 
@@ -147,6 +152,9 @@ ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
     } else if (reader->dialect->flags & NGX_LLM_DIALECT_NDJSON) {
         rc = ngx_llm_ndjson_next(&reader->ndjson, pos, last, frame);
 
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_PAYLOAD) {
+        rc = ngx_llm_payload_next(&reader->payload, pos, last, frame);
+
     } else {
         rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
     }
@@ -169,6 +177,9 @@ ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 
     } else if (reader->dialect->flags & NGX_LLM_DIALECT_NDJSON) {
         rc = ngx_llm_ndjson_last(&reader->ndjson, frame);
+
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_PAYLOAD) {
+        rc = ngx_llm_payload_last(&reader->payload, frame);
 
     } else {
         rc = ngx_llm_sse_last(&reader->sse, frame);

@@ -673,7 +673,9 @@ class Bedrock(OpenAI):
             headers += (bytes([len(name)]) + name.encode() + b"\x07"
                         + struct.pack(">H", len(value)) + value.encode())
 
-        payload = json.dumps(payload).encode()
+        if not isinstance(payload, bytes):
+            payload = json.dumps(payload).encode()
+
         head = struct.pack(">II", 16 + len(headers) + len(payload),
                            len(headers))
         head += struct.pack(">I", binascii.crc32(head))
@@ -799,5 +801,40 @@ class VertexClaude(Anthropic):
                            problems)
 
 
+class SageMaker(OpenAI):
+    """A container that speaks OpenAI's dialect, in Amazon's messages."""
+
+    name = "sagemaker"
+    model = "llama-endpoint"
+    key = BedrockClaude.key
+    stream_type = Bedrock.stream_type
+
+    def conf(self, port):
+        return ("dialect sagemaker; url http://127.0.0.1:%d; "
+                "region eu-west-1; key env:CROSS_SAGEMAKER;" % port)
+
+    def path(self, stream):
+        return "/endpoints/%s/invocations%s" % (
+            self.model, "-response-stream" if stream else "")
+
+    def auth(self, headers, body, problems):
+        problems.true("the request is not signed", (
+            headers.get("authorization") or "").startswith(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"))
+
+    def judge_body(self, body, feature, stream, problems):
+        problems.same("the name is the endpoint's", body.get("model"), "")
+
+        super().judge_body(dict(body, model=self.model), feature, stream,
+                           problems)
+
+    def stream(self, feature):
+        text = super().stream(feature)
+
+        return b"".join(Bedrock().frame("PayloadPart", text[i:i + 100])
+                        for i in range(0, len(text), 100))
+
+
 ALL = [OpenAI(), Azure(), Mistral(), Anthropic(), Gemini(), Cohere(),
-       Ollama(), Bedrock(), BedrockClaude(), Vertex(), VertexClaude()]
+       Ollama(), Bedrock(), BedrockClaude(), Vertex(), VertexClaude(),
+       SageMaker()]

@@ -72,7 +72,19 @@ sub chunk {
 }
 
 
-# lines of text: "TYPE JSON" is an event, "chunk JSON" one of Claude's;
+# a piece of what a container sends, as InvokeEndpointWithResponseStream has it
+
+sub part {
+    my ($bytes) = @_;
+
+    return message([':event-type' => 'PayloadPart',
+                    ':content-type' => 'application/octet-stream',
+                    ':message-type' => 'event'], $bytes);
+}
+
+
+# lines of text: "TYPE JSON" is an event, "chunk JSON" one of Claude's, "part
+# BYTES" one of SageMaker's, where %0a and the like are bytes, too;
 # "!event TYPE BYTES", "!exception TYPE JSON", "!error CODE TEXT", "!cut N":
 # without its last N bytes, "!flip N": the byte N before the end is another one
 
@@ -98,6 +110,10 @@ sub script {
 
         } elsif ($word eq '!flip') {
             substr($bytes, -$rest, 1) ^= "\x01";
+
+        } elsif ($word eq 'part') {
+            $rest =~ s/%([0-9a-f]{2})/chr hex $1/ge;
+            $bytes .= part($rest);
 
         } elsif ($word eq 'chunk') {
             $bytes .= chunk($rest);
