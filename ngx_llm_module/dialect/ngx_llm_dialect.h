@@ -81,6 +81,7 @@ typedef struct {
     ngx_llm_eventstream_t     eventstream;
     ngx_llm_ndjson_t          ndjson;
     ngx_llm_payload_t         payload;      /* of the three */
+    ngx_llm_out_t             whole;        /* what came of an answer */
     ngx_llm_chat_t           *chat;         /* that is answered, or NULL */
     void                     *state;        /* dialect->reader_size, zeroed */
 
@@ -139,6 +140,9 @@ typedef struct {
 
 /* paths begin with a project of Google's and its location */
 #define NGX_LLM_DIALECT_PROJECT      0x0200
+
+/* there are no streams: one is made of a plain answer, a frame as a whole */
+#define NGX_LLM_DIALECT_WHOLE        0x0400
 
 
 struct ngx_llm_dialect_s {
@@ -253,6 +257,7 @@ extern const ngx_llm_dialect_t   ngx_llm_ollama;
 extern const ngx_llm_dialect_t   ngx_llm_vertex;
 extern const ngx_llm_dialect_t   ngx_llm_vertex_claude;
 extern const ngx_llm_dialect_t   ngx_llm_sagemaker;
+extern const ngx_llm_dialect_t   ngx_llm_replicate;
 
 /* of clients alone: OpenAI's older API */
 extern const ngx_llm_dialect_t   ngx_llm_completions;

@@ -139,6 +139,8 @@ static ngx_llm_error_pattern_t  ngx_llm_error_patterns[] = {
       ngx_string("our safety system"), ngx_null_string },
     { NGX_LLM_FAIL_CONTENT,
       ngx_string("the response was blocked"), ngx_null_string },
+    { NGX_LLM_FAIL_CONTENT,
+      ngx_string("flagged as sensitive"), ngx_null_string },
 
     { 0, ngx_null_string, ngx_null_string }
 };

@@ -7,6 +7,10 @@
 #include "ngx_llm_dialect.h"
 
 
+static ngx_int_t ngx_llm_reader_hold(ngx_llm_reader_t *reader, u_char **pos,
+    u_char *last);
+static ngx_int_t ngx_llm_reader_held(ngx_llm_reader_t *reader,
+    ngx_llm_frame_t *frame);
 static ngx_int_t ngx_llm_reader_frame(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
 
@@ -21,6 +25,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_ollama,
     &ngx_llm_vertex,
     &ngx_llm_sagemaker,
+    &ngx_llm_replicate,
     NULL
 };
 
@@ -125,6 +130,7 @@ ngx_llm_reader_init(ngx_llm_reader_t *reader,
     ngx_llm_ndjson_init(&reader->ndjson, pool, NGX_LLM_MAX_EVENT);
     ngx_llm_payload_init(&reader->payload, &reader->eventstream,
                          &reader->sse, &reader->ndjson);
+    ngx_llm_out_init(&reader->whole, pool, NULL, 0, NGX_LLM_MAX_EVENT);
 
     if (dialect->reader_size) {
 
@@ -155,6 +161,9 @@ ngx_llm_reader_next(ngx_llm_reader_t *reader, u_char **pos, u_char *last,
     } else if (reader->dialect->flags & NGX_LLM_DIALECT_PAYLOAD) {
         rc = ngx_llm_payload_next(&reader->payload, pos, last, frame);
 
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_WHOLE) {
+        rc = ngx_llm_reader_hold(reader, pos, last);
+
     } else {
         rc = ngx_llm_sse_next(&reader->sse, pos, last, frame);
     }
@@ -180,6 +189,9 @@ ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 
     } else if (reader->dialect->flags & NGX_LLM_DIALECT_PAYLOAD) {
         rc = ngx_llm_payload_last(&reader->payload, frame);
+
+    } else if (reader->dialect->flags & NGX_LLM_DIALECT_WHOLE) {
+        rc = ngx_llm_reader_held(reader, frame);
 
     } else {
         rc = ngx_llm_sse_last(&reader->sse, frame);
@@ -208,6 +220,38 @@ ngx_llm_reader_end(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_llm_reader_hold(ngx_llm_reader_t *reader, u_char **pos, u_char *last)
+{
+    ngx_llm_out_data(&reader->whole, *pos, last - *pos);
+
+    *pos = last;
+
+    return reader->whole.failed ? NGX_ERROR : NGX_AGAIN;
+}
+
+
+/* all that came is one frame, once */
+
+static ngx_int_t
+ngx_llm_reader_held(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
+{
+    if (reader->ended || ngx_llm_out_len(&reader->whole) == 0) {
+        return NGX_DONE;
+    }
+
+    ngx_memzero(frame, sizeof(ngx_llm_frame_t));
+
+    frame->data.data = reader->whole.start;
+    frame->data.len = ngx_llm_out_len(&reader->whole);
+    frame->raw = frame->data;
+
+    reader->ended = 1;
+
+    return NGX_OK;
 }
 
 

@@ -40,7 +40,8 @@ ngx_http_llm_answer_begin(ngx_http_llm_attempt_t *at, ngx_buf_t *b)
 
     ctx = at->ctx;
 
-    stream = (at->stream && at->status.code < 300 && !at->json);
+    stream = (at->stream && at->status.code < 300
+              && (!at->json || (at->dialect->flags & NGX_LLM_DIALECT_WHOLE)));
 
     if (stream && ctx->out.start == NULL
         && ngx_llm_out_reserve(&ctx->out, NGX_HTTP_LLM_OUT_SIZE) != NGX_OK)

@@ -835,6 +835,41 @@ class SageMaker(OpenAI):
                         for i in range(0, len(text), 100))
 
 
+class Replicate(OpenAI):
+    """Predictions: texts alone, and a stream is made of an answer."""
+
+    name = "replicate"
+    model = "meta/meta-llama-3-70b-instruct"
+    stream_type = "application/json"
+
+    def conf(self, port):
+        return ("dialect replicate; url http://127.0.0.1:%d/v1; "
+                "key env:CROSS_REPLICATE;" % port)
+
+    def path(self, stream):
+        return "/v1/predictions"
+
+    def auth(self, headers, body, problems):
+        super().auth(headers, body, problems)
+
+        problems.same("prefer", headers.get("prefer"), "wait=60")
+
+    def judge_body(self, body, feature, stream, problems):
+        problems.same("version", body["version"], self.model)
+        problems.same("system", body["input"]["system_prompt"], scenes.SYSTEM)
+        problems.same("the prompt", body["input"]["prompt"], scenes.PROMPT)
+
+    def plain(self, feature):
+        return json.dumps({
+            "id": "p9", "model": self.model, "status": "succeeded",
+            "error": None, "output": scenes.pieces(feature),
+            "metrics": {"input_token_count": scenes.INPUT,
+                        "output_token_count": scenes.OUTPUT}}).encode()
+
+    def stream(self, feature):
+        return self.plain(feature)
+
+
 ALL = [OpenAI(), Azure(), Mistral(), Anthropic(), Gemini(), Cohere(),
        Ollama(), Bedrock(), BedrockClaude(), Vertex(), VertexClaude(),
-       SageMaker()]
+       SageMaker(), Replicate()]
