@@ -792,6 +792,7 @@ invalid parameter "write", it can only be "read"
     llm_state $TEST_NGINX_STATE/twentytwo;
     llm_key conf { secret $TEST_NGINX_SECRET; }
 --- do
+    is(ask(undef, method => 'GET', path => '/api/keys')->{headers}{'www-authenticate'}, 'Bearer', 'what is asked for');
     for my $case (
         [401, 'authentication_error', 'invalid_admin_token', 'GET', 'keys', undef, Authorization => 'Bearer x'],
         [403, 'permission_error', 'read_only_token', 'POST', 'keys', {}, Authorization => 'Bearer reader'],

@@ -49,6 +49,7 @@ static ngx_str_t *ngx_http_llm_api_error_type(ngx_uint_t status);
 
 
 static ngx_str_t  ngx_http_llm_no_store = ngx_string("no-store");
+static ngx_str_t  ngx_http_llm_bearer = ngx_string("Bearer");
 
 
 static ngx_http_llm_api_row_t  ngx_http_llm_api_rows[] = {
@@ -550,6 +551,14 @@ ngx_http_llm_api_error(ngx_http_request_t *r, ngx_uint_t status, char *code,
     va_end(args);
 
     *p = '\0';
+
+    if (status == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_llm_add_header(r, "www-authenticate",
+                                   &ngx_http_llm_bearer)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ngx_llm_out_init(&out, r->pool, NULL, 0, 4 * NGX_LLM_MAX_ERROR_TEXT);
 
