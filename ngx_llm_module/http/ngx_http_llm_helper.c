@@ -20,6 +20,9 @@
 #include "ngx_http_llm_runtime.h"
 #include "ngx_http_llm_state.h"
 
+#include <grp.h>
+#include <sys/wait.h>
+
 
 #define NGX_HTTP_LLM_HELPER_TURN    1000        /* ms */
 #define NGX_HTTP_LLM_HELPER_EXPIRE  10000
@@ -79,6 +82,7 @@ static void ngx_http_llm_helper_expire(ngx_http_llm_helper_t *h);
 static void ngx_http_llm_helper_save(ngx_http_llm_helper_t *h,
     ngx_http_llm_state_t *state);
 static void ngx_http_llm_helper_timer(ngx_event_t *ev);
+static ngx_int_t ngx_http_llm_helper_user(ngx_cycle_t *cycle);
 
 
 ngx_msec_t
@@ -648,4 +652,87 @@ ngx_http_llm_helper_timer(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, ngx_http_llm_helper(ev->data));
+}
+
+
+/*
+ * Without a usage log what happened since the last snapshot is nowhere else.
+ * In the master, when all other processes are gone; but root writes nothing
+ * in a folder of the workers' user, and so a last process of that user does.
+ */
+
+void
+ngx_http_llm_helper_exit_master(ngx_cycle_t *cycle,
+    ngx_http_llm_main_conf_t *lmcf)
+{
+    int                    status;
+    ngx_pid_t              pid;
+    ngx_http_llm_state_t  *state;
+
+    state = lmcf->state;
+
+    /* a second master has read the last one, and goes on from there */
+
+    if (state == NULL || lmcf->usage_log || ngx_new_binary > 0) {
+        return;
+    }
+
+    pid = fork();
+
+    if (pid == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "fork() failed, no last snapshot is taken");
+        return;
+    }
+
+    if (pid) {
+        while (waitpid(pid, &status, 0) == -1 && ngx_errno == NGX_EINTR) {
+            /* void */
+        }
+
+        return;
+    }
+
+    ngx_pid = ngx_getpid();
+    ngx_time_update();
+
+    if (ngx_http_llm_helper_user(cycle) != NGX_OK) {
+        _exit(2);
+    }
+
+    if (state->helper == NULL) {
+        state->helper = ngx_http_llm_helper_create(state);
+    }
+
+    if (state->helper) {
+        state->helper->due = 1;
+        (void) ngx_http_llm_helper(state);
+    }
+
+    _exit(0);
+}
+
+
+static ngx_int_t
+ngx_http_llm_helper_user(ngx_cycle_t *cycle)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (geteuid() != 0) {
+        return NGX_OK;
+    }
+
+    if (setgid(ccf->group) == -1
+        || initgroups(ccf->username, ccf->group) == -1
+        || setuid(ccf->user) == -1)
+    {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "user \"%s\" could not be taken on, no last snapshot is "
+                      "taken", ccf->username);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }

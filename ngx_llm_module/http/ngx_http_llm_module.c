@@ -52,6 +52,7 @@ static char *ngx_http_llm_merge_gateway(ngx_conf_t *cf,
     ngx_http_llm_loc_conf_t *conf);
 static ngx_int_t ngx_http_llm_init_process(ngx_cycle_t *cycle);
 static void ngx_http_llm_exit_process(ngx_cycle_t *cycle);
+static void ngx_http_llm_exit_master(ngx_cycle_t *cycle);
 
 
 /* prefixes of variables that say what any client may write */
@@ -313,7 +314,7 @@ ngx_module_t  ngx_http_llm_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_http_llm_exit_process,             /* exit process */
-    NULL,                                  /* exit master */
+    ngx_http_llm_exit_master,              /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -976,4 +977,17 @@ ngx_http_llm_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_llm_account_shutdown(cycle);
+}
+
+
+static void
+ngx_http_llm_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_http_llm_main_conf_t  *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_llm_module);
+
+    if (lmcf) {
+        ngx_http_llm_helper_exit_master(cycle, lmcf);
+    }
 }

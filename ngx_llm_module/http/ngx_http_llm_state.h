@@ -160,5 +160,9 @@ ngx_msec_t ngx_http_llm_helper(void *data);
 ngx_int_t ngx_http_llm_helper_init_process(ngx_cycle_t *cycle,
     ngx_http_llm_main_conf_t *lmcf);
 
+/* the last snapshot, of a master that ends */
+void ngx_http_llm_helper_exit_master(ngx_cycle_t *cycle,
+    ngx_http_llm_main_conf_t *lmcf);
+
 
 #endif /* _NGX_HTTP_LLM_STATE_H_INCLUDED_ */

@@ -200,6 +200,40 @@ def changed_busy(rounds):
         g.remove()
 
 
+def no_log(rounds):
+    """an orderly stop without a usage log: the last snapshot has all"""
+    for how in (signal.SIGTERM, signal.SIGQUIT):
+        g = Gateway(snapshot='60s', more=configuration, usage_log=False)
+        what = how.name
+
+        try:
+            g.start()
+            most = 0
+
+            for n in range(min(rounds, 20)):
+                load = Load([g.port], clients=4, models=('m',))
+                time.sleep(0.3)
+                load.stop()
+
+                before = used(call(g, 'GET', 'keys/k'))
+                check(before['requests'] > most, '%s: nothing was used' % what)
+                most = before['requests']
+
+                # the lines that the last requests would have had
+
+                stop(g, how)
+                g.start()
+
+                after = used(call(g, 'GET', 'keys/k'))
+                check(after == before, '%s: %r is used, was %r'
+                      % (what, after, before))
+
+            check(os.stat(g.state).st_uid != 0 or os.getuid() != 0,
+                  '%s: the snapshot belongs to root' % what)
+        finally:
+            g.remove()
+
+
 def changed_line(rounds):
     """kill -9 before, within and behind the write of such a line"""
     so = os.path.join(tempfile.mkdtemp(prefix='llm-kill-'), 'kill.so')

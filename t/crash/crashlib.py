@@ -41,7 +41,7 @@ http {{
     client_body_buffer_size 128k;
 
     llm_zone crash:16m;
-    llm_usage_log {dir}/log/usage.jsonl sync=200ms;
+    {usage_log}
     llm_state {dir}/state snapshot={snapshot};
 
     llm_provider mock {{ dialect openai; key none; url http://127.0.0.1:{mock}/v1; }}
@@ -147,7 +147,7 @@ class Gateway:
     """One folder with a log and a state, and masters that come and go."""
 
     def __init__(self, snapshot='1s', delay='5ms', main='', daemon=False,
-                 env=None, more=None, mock_more=''):
+                 env=None, more=None, mock_more='', usage_log=True):
         """more: the rest of the configuration, given this gateway;
         mock_more: locations of the provider, which then logs requests."""
         self.dir = tempfile.mkdtemp(prefix='llm-crash-')
@@ -164,6 +164,7 @@ class Gateway:
         self.daemon = daemon
         self.env = env or {}
         self.more = more
+        self.usage_log = usage_log
         self.seen = os.path.join(self.dir, 'logs', 'seen')
         self.log = os.path.join(self.dir, 'log', 'usage.jsonl')
         self.state = os.path.join(self.dir, 'state', 'snapshot')
@@ -191,6 +192,8 @@ class Gateway:
         value = {'load': 'load_module %s;' % MODULE if MODULE else '',
                  'dir': self.dir, 'name': name, 'main': self.main,
                  'snapshot': self.snapshot, 'delay': self.delay,
+                 'usage_log': 'llm_usage_log %s sync=200ms;' % self.log
+                              if self.usage_log else '',
                  'port': self.port, 'mock': self.mock,
                  'daemon': 'on' if self.daemon else 'off',
                  'workers': 2, 'connections': 1024, 'listen': '',
