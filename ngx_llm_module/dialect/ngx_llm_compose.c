@@ -338,6 +338,11 @@ ngx_llm_compose_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     ngx_llm_out_header(out, "Accept", &value);
 
+    if (target->authorization.len) {
+        ngx_llm_out_header(out, "Authorization", &target->authorization);
+        return;
+    }
+
     if (target->key.len == 0) {
         return;
     }

@@ -164,7 +164,7 @@ ngx_llm_compose_call_t *ngx_llm_compose_call(ngx_llm_compose_t *rq,
 ngx_int_t ngx_llm_compose_no_call(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m);
 
-/* header lines: type, "accept" of a stream, the key as a bearer */
+/* header lines: type, "accept" of a stream, a token or the key as a bearer */
 void ngx_llm_compose_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     char *accept, ngx_llm_out_t *out);
 
