@@ -48,7 +48,10 @@ my @row;
         my %row = (name => $name, dialect => $dialect, url => $url,
                    notes => $notes);
 
-        $row{env} = $1 if $key =~ /`(.*)`/;
+        my @env = $key =~ /`(.*?)`/g;
+
+        $row{env} = $env[0] if @env;
+        $row{envs} = \@env;
         $row{none} = ($key =~ /none$/);
 
         push @row, \%row;
@@ -59,7 +62,7 @@ ok(@row > 190, scalar(@row) . " rows");
 
 for my $row (@row) {
     ($row->{whole} = $row->{url}) =~ s/\{(\w+)\}/my-$1/g;
-    delete $ENV{$row->{env}} if defined $row->{env};
+    delete @ENV{@{$row->{envs}}};
 }
 
 

@@ -41,6 +41,32 @@ ngx_llm_preset_find(ngx_str_t *name)
 }
 
 
+ngx_int_t
+ngx_llm_preset_env(const ngx_llm_preset_t *preset, ngx_str_t *env)
+{
+    u_char  *p, *last;
+
+    p = preset->env.data;
+    last = p + preset->env.len;
+
+    while (p < last) {
+        env->data = p;
+        env->len = ngx_strlen(p);
+
+        if (getenv((char *) p) != NULL) {
+            return NGX_OK;
+        }
+
+        p += env->len + 1;
+    }
+
+    env->data = preset->env.data;
+    env->len = ngx_strlen(preset->env.data);
+
+    return NGX_DECLINED;
+}
+
+
 ngx_str_t
 ngx_llm_preset_part(const ngx_llm_preset_t *preset)
 {

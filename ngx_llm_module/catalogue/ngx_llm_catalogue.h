@@ -22,7 +22,7 @@ typedef struct {
     ngx_str_t                 title;    /* for the documentation */
     ngx_str_t                 url;      /* "{part}": the user has to say it */
     ngx_str_t                 env;      /* where its key customarily is; ends
-                                           with a zero */
+                                           with a zero, as do others before */
     const ngx_llm_dialect_t  *dialect;
     ngx_uint_t                flags;    /* NGX_LLM_PRESET_* */
     const ngx_llm_quirks_t   *quirks;   /* NULL: none */
@@ -35,6 +35,12 @@ extern const ngx_uint_t        ngx_llm_npresets;
 
 /* NULL: none of that name */
 const ngx_llm_preset_t *ngx_llm_preset_find(ngx_str_t *name);
+
+/*
+ * The first variable for its key that is there: NGX_OK.  NGX_DECLINED: none
+ * is, and it is the first one.
+ */
+ngx_int_t ngx_llm_preset_env(const ngx_llm_preset_t *preset, ngx_str_t *env);
 
 /* "{part}" of the url that the user has to fill in; empty: it is whole */
 ngx_str_t ngx_llm_preset_part(const ngx_llm_preset_t *preset);

@@ -718,7 +718,7 @@ ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
     const ngx_llm_preset_t *preset)
 {
     ngx_int_t                 rc;
-    ngx_str_t                *source, *key, value;
+    ngx_str_t                *source, *key, env, value;
     ngx_uint_t                i;
     ngx_http_llm_provider_t  *p;
 
@@ -731,8 +731,8 @@ ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
     /* who serves without a key has one if its variable is there */
 
     if (pcf->sources.nelts == 0 && !p->no_key && preset && preset->env.len
-        && (!(preset->flags & NGX_LLM_PRESET_NO_KEY)
-            || getenv((char *) preset->env.data) != NULL))
+        && (ngx_llm_preset_env(preset, &env) == NGX_OK
+            || !(preset->flags & NGX_LLM_PRESET_NO_KEY)))
     {
 
         source = ngx_array_push(&pcf->sources);

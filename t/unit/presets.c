@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * Prints the catalogue, a line each: name, title, dialect, url, variable of
+ * Prints the catalogue, a line each: name, title, dialect, url, variables of
  * the key, "none" if it serves without one, what is different.  Separated by
- * tabs, for t/util/providers-doc.
+ * tabs, variables by commas, for t/util/providers-doc.
  */
 
 
@@ -37,16 +37,22 @@ static struct {
 int
 main(void)
 {
+    size_t                   i;
     const ngx_llm_preset_t  *p;
 
     for (p = ngx_llm_presets; p->name.len; p++) {
 
-        printf("%.*s\t%.*s\t%.*s\t%.*s\t%.*s\t%s\t",
+        printf("%.*s\t%.*s\t%.*s\t%.*s\t",
                (int) p->name.len, p->name.data,
                (int) p->title.len, p->title.data,
                (int) p->dialect->name.len, p->dialect->name.data,
-               (int) p->url.len, p->url.data,
-               (int) p->env.len, p->env.data,
+               (int) p->url.len, p->url.data);
+
+        for (i = 0; i < p->env.len; i++) {
+            putchar(p->env.data[i] ? p->env.data[i] : ',');
+        }
+
+        printf("\t%s\t",
                (p->flags & NGX_LLM_PRESET_NO_KEY) ? "none" : "");
 
         if (p->quirks) {
