@@ -17,12 +17,13 @@ $SIG{__WARN__} = sub {
     warn @_ unless $_[0] =~ /^WARNING: .*\[emerg\]/;
 };
 
-delete $ENV{GOOGLE_APPLICATION_CREDENTIALS};
+delete @ENV{qw(GOOGLE_APPLICATION_CREDENTIALS WATSONX_API_KEY)};
 
 our $good = account('good');
 our $dir = $Tokens::dir;
 
 $ENV{LLM_TEST_KEY} = 'AIza-secret';
+$ENV{WATSONX_APIKEY} = 'AIza-secret';
 
 sub file {
     my ($name, $text) = @_;
@@ -258,3 +259,102 @@ llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant t; client_id c;
 [emerg]
 --- error_log
 fetches access tokens without TLS
+
+
+
+=== TEST 24: IBM's dialect without a project
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; }
+--- says
+provider "watsonx" in ...nginx.conf:... must have "project" or "space"
+
+
+
+=== TEST 25: with a project and a space
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; project a; space b; }
+--- says
+provider "watsonx" in ... must have "project" or "space", not both
+
+
+
+=== TEST 26: with what others have
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; project a; tenant b; }
+--- says
+provider "watsonx" in ... has a dialect without "tenant"
+
+
+
+=== TEST 27: a location is Google's
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; project a; location b; }
+--- says
+provider "watsonx" in ... has a dialect without "location"
+
+
+
+=== TEST 28: a space is IBM's
+--- conf
+llm_provider vertex { key env:LLM_TEST_KEY; space a; }
+--- says
+provider "vertex" in ... has a dialect without "space"
+
+
+
+=== TEST 29: a space that is none
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; space "a/b"; }
+--- says
+invalid value "a/b"
+
+
+
+=== TEST 30: where nothing is exchanged
+--- conf
+llm_provider watsonx { region us-south; key none; space a; token_url https://x/; }
+--- says
+provider "watsonx" in ... has "token_url", but no key
+
+
+
+=== TEST 31: a version that is no date
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY; space a; api_version v1; }
+--- says
+invalid "api_version" "v1" of provider "watsonx" in ...: it is no version of the preset "watsonx"
+
+
+
+=== TEST 32: the same of the dialect alone
+--- conf
+llm_provider w { dialect watsonx; url https://x; key env:LLM_TEST_KEY; space a; api_version 2024; }
+--- says
+invalid "api_version" "2024" of provider "w" in
+
+
+
+=== TEST 33: no region
+--- conf
+llm_provider watsonx { key env:LLM_TEST_KEY; space a; }
+--- says
+provider "watsonx" in ... must have "region" or "url"
+
+
+
+=== TEST 34: a preset, a dialect, a key that is missing, or none, two of them
+--- conf
+llm_provider watsonx { region us-south; key env:LLM_TEST_KEY env:LLM_TEST_KEY; project 4b0c-1a; }
+llm_provider a { preset watsonx; region eu-de; key env:LLM_TEST_KEY; space b; api_version 2026-08-11; }
+llm_provider b { dialect watsonx; region eu-de; key env:LLM_TEST_KEY; space b; }
+llm_provider c { dialect watsonx; url https://x/ml/v1; key env:LLM_TEST_NONE; }
+llm_provider d { dialect watsonx; url https://x; key none; space b; }
+
+
+
+=== TEST 35: a key in the other of its two variables
+--- conf
+llm_provider watsonx { region us-south; space b; }
+--- no_error_log
+[emerg]
+WATSONX

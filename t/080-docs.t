@@ -724,6 +724,15 @@ for my $one (['project', 'my-project/locations/global'],
         });
 }
 
+try('llm_provider/space',
+    mock => { 8083 => "openai status=429; access_log $tmp/space.log" },
+    run => sub {
+        is(ask('gpt-4o')->{status}, 429, 'space: is asked');
+        like(slurp("$tmp/space.log"),
+             qr{POST /ml/v1/text/chat\?version=2025-10-01 },
+             'space: in the way of its dialect');
+    });
+
 for my $name ('tenant', 'client_id', 'token_url') {
     try("llm_provider/$name", run => sub {
         answered(ask('gpt-4o'), qr/ key=Bearer token-of-8086 /,

@@ -336,6 +336,15 @@ ngx_llm_token_write_client(ngx_str_t *id, ngx_str_t *secret,
 }
 
 
+void
+ngx_llm_token_write_apikey(ngx_str_t *key, ngx_llm_out_t *out)
+{
+    ngx_llm_out_lit(out, "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type"
+                         "%3Aapikey&apikey=");
+    ngx_llm_out_path(out, key);
+}
+
+
 ngx_int_t
 ngx_llm_token_read(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *token,
     ngx_int_t *expires)
@@ -409,18 +418,26 @@ ngx_llm_token_expires(ngx_llm_json_t *node)
 ngx_str_t
 ngx_llm_token_error(ngx_pool_t *pool, ngx_str_t *text)
 {
-    u_char      c;
-    size_t      i;
-    ngx_str_t   word;
+    u_char           c;
+    size_t           i;
+    ngx_str_t        word;
+    ngx_llm_json_t  *root;
 
-    word = ngx_llm_json_str(ngx_llm_json_parse(pool, text, NULL), "error");
+    root = ngx_llm_json_parse(pool, text, NULL);
+
+    word = ngx_llm_json_str(root, "error");
+
+    if (word.len == 0) {
+        word = ngx_llm_json_str(root, "errorCode");
+    }
 
     for (i = 0; i < word.len; i++) {
         c = (u_char) (word.data[i] | 0x20);
 
         if (i == NGX_LLM_TOKEN_WORD
-            || ((c < 'a' || c > 'z') && word.data[i] != '_'
-                && word.data[i] != '-'))
+            || ((c < 'a' || c > 'z')
+                && (word.data[i] < '0' || word.data[i] > '9')
+                && word.data[i] != '_' && word.data[i] != '-'))
         {
             ngx_str_null(&word);
             break;

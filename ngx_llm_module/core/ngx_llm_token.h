@@ -4,7 +4,7 @@
  *
  * Access tokens of OAuth 2.0: what is sent for one, and what comes back.  The
  * assertion of a service account of Google's is RFC 7523, the secret of a
- * client RFC 6749, section 4.4.
+ * client RFC 6749, section 4.4, an API key of IBM Cloud's a grant of its own.
  */
 
 
@@ -48,6 +48,7 @@ ngx_int_t ngx_llm_account_assertion(ngx_pool_t *pool,
 void ngx_llm_token_write_account(ngx_str_t *assertion, ngx_llm_out_t *out);
 void ngx_llm_token_write_client(ngx_str_t *id, ngx_str_t *secret,
     ngx_str_t *scope, ngx_llm_out_t *out);
+void ngx_llm_token_write_apikey(ngx_str_t *key, ngx_llm_out_t *out);
 
 
 /*
@@ -57,7 +58,7 @@ void ngx_llm_token_write_client(ngx_str_t *id, ngx_str_t *secret,
 ngx_int_t ngx_llm_token_read(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *token, ngx_int_t *expires);
 
-/* "error" of an answer, a word fit for a log; or empty */
+/* "error" of an answer, IBM's "errorCode": a word fit for a log; or empty */
 ngx_str_t ngx_llm_token_error(ngx_pool_t *pool, ngx_str_t *text);
 
 

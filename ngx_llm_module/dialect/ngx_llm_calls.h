@@ -65,6 +65,7 @@ extern const ngx_llm_embed_dialect_t  ngx_llm_cohere_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_mistral_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_ollama_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_sagemaker_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_watsonx_embed;
 
 
 /* requests that are passed on to a provider */

@@ -44,6 +44,8 @@ typedef struct {
                                                place of a key; or empty */
     ngx_str_t                 api_version;
     ngx_str_t                 region;       /* empty: not said */
+    ngx_str_t                 project;      /* which the body names; or */
+    ngx_str_t                 space;        /* ... this; may both be empty */
     ngx_str_t                 version;      /* of a client of the same
                                                dialect: anthropic-version, */
     ngx_str_t                 beta;         /* anthropic-beta */
@@ -143,6 +145,9 @@ typedef struct {
 
 /* there are no streams: one is made of a plain answer, a frame as a whole */
 #define NGX_LLM_DIALECT_WHOLE        0x0400
+
+/* keys are IBM Cloud's; bodies name a project or a space of IBM's */
+#define NGX_LLM_DIALECT_APIKEY       0x0800
 
 
 struct ngx_llm_dialect_s {
@@ -258,6 +263,7 @@ extern const ngx_llm_dialect_t   ngx_llm_vertex;
 extern const ngx_llm_dialect_t   ngx_llm_vertex_claude;
 extern const ngx_llm_dialect_t   ngx_llm_sagemaker;
 extern const ngx_llm_dialect_t   ngx_llm_replicate;
+extern const ngx_llm_dialect_t   ngx_llm_watsonx;
 
 /* of clients alone: OpenAI's older API */
 extern const ngx_llm_dialect_t   ngx_llm_completions;

@@ -26,6 +26,7 @@ const ngx_llm_dialect_t  *ngx_llm_dialects[] = {
     &ngx_llm_vertex,
     &ngx_llm_sagemaker,
     &ngx_llm_replicate,
+    &ngx_llm_watsonx,
     NULL
 };
 

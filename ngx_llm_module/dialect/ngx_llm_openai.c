@@ -76,6 +76,8 @@ static const ngx_llm_openai_finish_word_t  ngx_llm_openai_finish_words[] = {
     /* the answer was cut, for want of machines */
     { "insufficient_system_resource", NGX_LLM_FINISH_LENGTH },
     { "abort",                        NGX_LLM_FINISH_LENGTH },
+    { "time_limit",                   NGX_LLM_FINISH_LENGTH },
+    { "cancelled",                    NGX_LLM_FINISH_LENGTH },
 
     { NULL,                           NGX_LLM_FINISH_NONE }
 };

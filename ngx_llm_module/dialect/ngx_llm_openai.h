@@ -276,6 +276,13 @@ ngx_uint_t ngx_llm_openai_unsaid(ngx_llm_target_t *target,
 /* ngx_llm_openai_upstream.c: the member, with a comma in front */
 extern ngx_str_t  ngx_llm_openai_stream_options;
 
+/* Anthropic's thinking as an effort: its budget by share of the answer */
+void ngx_llm_openai_write_effort(ngx_llm_chat_t *chat, ngx_llm_out_t *out);
+
+/* ngx_llm_openai_prompt.c: a part "input_audio" */
+void ngx_llm_openai_write_input_audio(ngx_llm_part_t *part,
+    ngx_llm_out_t *out);
+
 /* one of "tool_calls", in history and answer */
 void ngx_llm_openai_write_call(ngx_llm_part_t *part, ngx_llm_out_t *out);
 

@@ -31,8 +31,6 @@ static ngx_int_t ngx_llm_openai_write_part(ngx_llm_chat_t *chat,
     ngx_llm_part_t *part, ngx_llm_out_t *out, ngx_llm_error_t *err);
 static void ngx_llm_openai_write_data(ngx_llm_part_t *part,
     ngx_llm_out_t *out);
-static void ngx_llm_openai_write_audio(ngx_llm_part_t *part,
-    ngx_llm_out_t *out);
 static void ngx_llm_openai_write_file(ngx_llm_part_t *part,
     ngx_llm_out_t *out);
 static ngx_uint_t ngx_llm_openai_text_only(ngx_llm_message_t *message);
@@ -469,7 +467,7 @@ ngx_llm_openai_write_part(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_OK;
 
     case NGX_LLM_PART_AUDIO:
-        ngx_llm_openai_write_audio(part, out);
+        ngx_llm_openai_write_input_audio(part, out);
         return NGX_OK;
 
     case NGX_LLM_PART_FILE:
@@ -499,8 +497,8 @@ ngx_llm_openai_write_data(ngx_llm_part_t *part, ngx_llm_out_t *out)
 }
 
 
-static void
-ngx_llm_openai_write_audio(ngx_llm_part_t *part, ngx_llm_out_t *out)
+void
+ngx_llm_openai_write_input_audio(ngx_llm_part_t *part, ngx_llm_out_t *out)
 {
     size_t     i;
     ngx_str_t  format;

@@ -48,8 +48,6 @@ static void ngx_llm_openai_write_limit(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_params(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_uint_t reasons, ngx_llm_out_t *out);
-static void ngx_llm_openai_write_effort(ngx_llm_chat_t *chat,
-    ngx_llm_out_t *out);
 static ngx_int_t ngx_llm_openai_write_user(ngx_llm_chat_t *chat,
     ngx_llm_out_t *out);
 static ngx_int_t ngx_llm_openai_write_stop(ngx_llm_chat_t *chat,
@@ -356,9 +354,7 @@ ngx_llm_openai_write_params(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 }
 
 
-/* Anthropic's thinking as an effort: its budget by share of the answer */
-
-static void
+void
 ngx_llm_openai_write_effort(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
 {
     int64_t          budget;

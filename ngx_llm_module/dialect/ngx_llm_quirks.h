@@ -78,5 +78,8 @@ struct ngx_llm_quirks_s {
 extern const ngx_llm_quirks_t  ngx_llm_azure;
 extern const ngx_llm_quirks_t  ngx_llm_azure_models;
 
+/* ngx_llm_watsonx.c: nothing but that versions are dates */
+extern const ngx_llm_quirks_t  ngx_llm_watsonx_quirks;
+
 
 #endif /* _NGX_LLM_QUIRKS_H_INCLUDED_ */

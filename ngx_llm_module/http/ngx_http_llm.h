@@ -211,6 +211,7 @@ struct ngx_http_llm_provider_s {
     /* ngx_http_llm_token.h */
     ngx_str_t                     project;
     ngx_str_t                     location;
+    ngx_str_t                     space;
     ngx_str_t                     tenant;
     ngx_str_t                     client_id;
     ngx_str_t                     token_url;

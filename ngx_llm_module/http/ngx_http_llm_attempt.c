@@ -223,6 +223,8 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     target->base = provider->base;
     target->api_version = provider->api_version;
     target->region = provider->region;
+    target->project = provider->project;
+    target->space = provider->space;
     target->max_tokens = at->deployment->model->max_tokens;
     target->cap = ngx_http_llm_account_cap(at->request, at->ctx,
                                            at->deployment);

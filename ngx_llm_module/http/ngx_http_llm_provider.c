@@ -177,6 +177,13 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       offsetof(ngx_http_llm_provider_t, location),
       &ngx_http_llm_provider_name_post },
 
+    { ngx_string("space"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, space),
+      &ngx_http_llm_provider_name_post },
+
     { ngx_string("tenant"),
       NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
@@ -582,7 +589,9 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
     }
 
     if (*preset == NULL && p->dialect
-        && (p->region.len || (p->dialect->flags & NGX_LLM_DIALECT_PROJECT)))
+        && (p->region.len
+            || (p->dialect->flags & (NGX_LLM_DIALECT_PROJECT
+                                     |NGX_LLM_DIALECT_APIKEY))))
     {
         /* where it is follows from the region or location */
 
@@ -740,14 +749,14 @@ ngx_http_llm_provider_keys(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf,
             return NGX_ERROR;
         }
 
-        source->len = sizeof("env:") - 1 + preset->env.len;
+        source->len = sizeof("env:") - 1 + env.len;
 
         source->data = ngx_pnalloc(cf->pool, source->len + 1);
         if (source->data == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_sprintf(source->data, "env:%V%Z", &preset->env);
+        ngx_sprintf(source->data, "env:%V%Z", &env);
     }
 
     source = pcf->sources.elts;

@@ -314,7 +314,9 @@ ngx_http_llm_token_body(ngx_http_llm_token_t *token,
 
     ngx_llm_out_init(&out, fetch->pool, NULL, 0, NGX_HTTP_LLM_TOKEN_BODY);
 
-    if (token->account) {
+    switch (token->kind) {
+
+    case NGX_HTTP_LLM_TOKEN_ACCOUNT:
 
         if (ngx_llm_account_assertion(fetch->pool, token->account, ngx_time(),
                                       &assertion)
@@ -324,10 +326,16 @@ ngx_http_llm_token_body(ngx_http_llm_token_t *token,
         }
 
         ngx_llm_token_write_account(&assertion, &out);
+        break;
 
-    } else {
+    case NGX_HTTP_LLM_TOKEN_CLIENT:
         ngx_llm_token_write_client(&token->provider->client_id,
                                    &token->secret, &azure, &out);
+        break;
+
+    default: /* NGX_HTTP_LLM_TOKEN_APIKEY */
+        ngx_llm_token_write_apikey(&token->secret, &out);
+        break;
     }
 
     if (out.failed) {

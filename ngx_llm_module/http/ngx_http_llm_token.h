@@ -15,13 +15,21 @@
 #include "ngx_llm_token.h"
 
 
+typedef enum {
+    NGX_HTTP_LLM_TOKEN_ACCOUNT = 0,             /* Google's */
+    NGX_HTTP_LLM_TOKEN_CLIENT,                  /* Microsoft Entra */
+    NGX_HTTP_LLM_TOKEN_APIKEY                   /* IBM Cloud */
+} ngx_http_llm_token_e;
+
+
 /* of one key of a provider */
 
 struct ngx_http_llm_token_s {
     ngx_http_llm_provider_t      *provider;
     ngx_http_llm_site_t          *site;
-    ngx_llm_account_t            *account;      /* NULL: a client's secret */
-    ngx_str_t                     secret;
+    ngx_http_llm_token_e          kind;
+    ngx_llm_account_t            *account;      /* of an account */
+    ngx_str_t                     secret;       /* of the others: the key */
     u_char                        key[NGX_HTTP_LLM_DIGEST];
     ngx_uint_t                    slot;         /* in the zone */
 

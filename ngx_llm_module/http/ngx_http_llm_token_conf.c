@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_llm_module authors
  *
  * Providers whose keys are exchanged for access tokens: service accounts of
- * Google's, clients of Microsoft Entra.  No message shows a key.
+ * Google's, clients of Microsoft Entra, API keys of IBM Cloud's.  No message
+ * shows a key.
  */
 
 
@@ -16,7 +17,11 @@
 
 #define NGX_HTTP_LLM_TOKEN_NAME  64
 
+#define NGX_HTTP_LLM_TOKEN_IBM   "https://iam.cloud.ibm.com/identity/token"
 
+
+static ngx_int_t ngx_http_llm_token_statements(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
 static ngx_uint_t ngx_http_llm_is_account(ngx_str_t *key);
 static ngx_int_t ngx_http_llm_project(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p);
@@ -26,6 +31,10 @@ static ngx_int_t ngx_http_llm_project_path(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p);
 static ngx_int_t ngx_http_llm_clients(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p);
+static ngx_int_t ngx_http_llm_apikeys(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p);
+static ngx_int_t ngx_http_llm_token_secrets(ngx_conf_t *cf,
+    ngx_http_llm_provider_t *p, ngx_http_llm_token_e kind, ngx_str_t *url);
 static ngx_http_llm_token_t *ngx_http_llm_token_add(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p, ngx_str_t *key);
 static ngx_http_llm_site_t *ngx_http_llm_token_site(ngx_conf_t *cf,
@@ -112,33 +121,20 @@ ngx_http_llm_location_url(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
 ngx_int_t
 ngx_http_llm_tokens_conf(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 {
-    ngx_uint_t  project;
-
-    project = p->dialect->flags & NGX_LLM_DIALECT_PROJECT;
-
-    if (!project && (p->project.len || p->location.len)) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "provider \"%V\" in %s:%ui has a dialect without "
-                      "\"%s\"", &p->name, p->file, p->line,
-                      p->project.len ? "project" : "location");
+    if (ngx_http_llm_token_statements(cf, p) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (p->tenant.len || p->client_id.len) {
-
-        if (project) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "provider \"%V\" in %s:%ui has a dialect without "
-                          "\"%s\"", &p->name, p->file, p->line,
-                          p->tenant.len ? "tenant" : "client_id");
-            return NGX_ERROR;
-        }
-
         return ngx_http_llm_clients(cf, p);
     }
 
-    if (project) {
+    if (p->dialect->flags & NGX_LLM_DIALECT_PROJECT) {
         return ngx_http_llm_project(cf, p);
+    }
+
+    if (p->dialect->flags & NGX_LLM_DIALECT_APIKEY) {
+        return ngx_http_llm_apikeys(cf, p);
     }
 
     if (p->token_url.len) {
@@ -149,6 +145,44 @@ ngx_http_llm_tokens_conf(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
     }
 
     return NGX_OK;
+}
+
+
+/* those that the dialect has no use for */
+
+static ngx_int_t
+ngx_http_llm_token_statements(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+{
+    char        *name;
+    ngx_uint_t   apikey, project;
+
+    apikey = p->dialect->flags & NGX_LLM_DIALECT_APIKEY;
+    project = p->dialect->flags & NGX_LLM_DIALECT_PROJECT;
+
+    if (p->project.len && !project && !apikey) {
+        name = "project";
+
+    } else if (p->location.len && !project) {
+        name = "location";
+
+    } else if (p->space.len && !apikey) {
+        name = "space";
+
+    } else if (p->tenant.len && (project || apikey)) {
+        name = "tenant";
+
+    } else if (p->client_id.len && (project || apikey)) {
+        name = "client_id";
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "provider \"%V\" in %s:%ui has a dialect without \"%s\"",
+                  &p->name, p->file, p->line, name);
+
+    return NGX_ERROR;
 }
 
 
@@ -231,6 +265,7 @@ ngx_http_llm_accounts(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
             return NGX_ERROR;
         }
 
+        token->kind = NGX_HTTP_LLM_TOKEN_ACCOUNT;
         token->account = account;
 
         token->site = ngx_http_llm_token_site(cf, p,
@@ -314,9 +349,7 @@ ngx_http_llm_project_path(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 static ngx_int_t
 ngx_http_llm_clients(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 {
-    ngx_str_t              url, *key;
-    ngx_uint_t             i;
-    ngx_http_llm_token_t  *token;
+    ngx_str_t  url;
 
     if (p->tenant.len == 0 || p->client_id.len == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -347,6 +380,58 @@ ngx_http_llm_clients(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
                     "v2.0/token", &p->tenant);
     }
 
+    return ngx_http_llm_token_secrets(cf, p, NGX_HTTP_LLM_TOKEN_CLIENT, &url);
+}
+
+
+/* without a key another one in front of the provider knows what to send */
+
+static ngx_int_t
+ngx_http_llm_apikeys(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+{
+    ngx_str_t  url;
+
+    if (p->project.len && p->space.len) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui must have \"project\" or "
+                      "\"space\", not both", &p->name, p->file, p->line);
+        return NGX_ERROR;
+    }
+
+    if (p->project.len == 0 && p->space.len == 0 && !p->key_missing) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui must have \"project\" or "
+                      "\"space\"", &p->name, p->file, p->line);
+        return NGX_ERROR;
+    }
+
+    if (p->no_key && p->token_url.len) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui has \"token_url\", but "
+                      "no key", &p->name, p->file, p->line);
+        return NGX_ERROR;
+    }
+
+    url = p->token_url;
+
+    if (url.len == 0) {
+        ngx_str_set(&url, NGX_HTTP_LLM_TOKEN_IBM);
+    }
+
+    return ngx_http_llm_token_secrets(cf, p, NGX_HTTP_LLM_TOKEN_APIKEY, &url);
+}
+
+
+/* a token for each key, which is what it is fetched with */
+
+static ngx_int_t
+ngx_http_llm_token_secrets(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
+    ngx_http_llm_token_e kind, ngx_str_t *url)
+{
+    ngx_str_t             *key;
+    ngx_uint_t             i;
+    ngx_http_llm_token_t  *token;
+
     key = p->keys.elts;
 
     for (i = 0; i < p->keys.nelts; i++) {
@@ -356,9 +441,10 @@ ngx_http_llm_clients(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
             return NGX_ERROR;
         }
 
+        token->kind = kind;
         token->secret = key[i];
 
-        token->site = ngx_http_llm_token_site(cf, p, &url);
+        token->site = ngx_http_llm_token_site(cf, p, url);
         if (token->site == NULL) {
             return NGX_ERROR;
         }

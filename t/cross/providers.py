@@ -6,8 +6,11 @@ the same.  Each has a server of its own, which is told what comes next.
 
 import base64
 import binascii
+import http.server
 import json
 import struct
+import threading
+import urllib.parse
 
 import scenes
 
@@ -870,6 +873,95 @@ class Replicate(OpenAI):
         return self.plain(feature)
 
 
+class Watsonx(OpenAI):
+    name = "watsonx"
+    model = "ibm/granite-4-h-small"
+    key = "ibm-key"
+    token = "eyJraWQi.eyJpYW0i.c2ln"
+
+    def conf(self, port):
+        return ("dialect watsonx; url http://127.0.0.1:%d; project project-1; "
+                "key env:CROSS_WATSONX; "
+                "token_url http://127.0.0.1:%d/identity/token;"
+                % (port, self.tokens()))
+
+    def tokens(self):
+        """A server that gives the token for the key, and its port."""
+
+        wanted = {"grant_type": ["urn:ibm:params:oauth:grant-type:apikey"],
+                  "apikey": [self.key]}
+        token = self.token
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                form = self.rfile.read(int(self.headers["Content-Length"]))
+                good = urllib.parse.parse_qs(form.decode()) == wanted
+                data = json.dumps(
+                    {"access_token": token, "token_type": "Bearer",
+                     "expires_in": 3600} if good
+                    else {"errorCode": "BXNIM0415E"}).encode()
+
+                self.send_response(200 if good else 400)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *args):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        return server.server_port
+
+    def path(self, stream):
+        return ("/ml/v1/text/chat%s?version=2025-10-01"
+                % ("_stream" if stream else ""))
+
+    def auth(self, headers, body, problems):
+        problems.same("authorization", headers.get("authorization"),
+                      "Bearer " + self.token)
+
+    def judge_body(self, body, feature, stream, problems):
+        problems.same("the project", body["project_id"], "project-1")
+
+        # what its schema does not have it refuses
+
+        known = {"model_id", "project_id", "messages", "tools", "tool_choice",
+                 "tool_choice_option", "max_completion_tokens", "temperature",
+                 "top_p", "stop", "response_format"}
+        problems.same("members it does not know", sorted(set(body) - known),
+                      [])
+
+        for m in body["messages"]:
+            problems.true("there is no role %s" % m["role"], m["role"] in
+                          ("system", "user", "assistant", "tool"))
+            problems.true("a null in %r" % m, None not in m.values())
+
+        super().judge_body(dict(body, model=body["model_id"], stream=stream),
+                           feature, stream, problems)
+
+    def stream(self, feature):
+        text = scenes.pieces(feature)
+        events = [self.chunk({"role": "assistant", "content": ""})]
+
+        for part in text or []:
+            events.append(self.chunk({"content": part}))
+
+        if text is None:
+            call = dict(self.call(), index=0)
+            events.append(self.chunk({"tool_calls": [call]}))
+
+        events.append(self.chunk({}, "stop" if text else "tool_calls"))
+
+        last = self.chunk({}, usage=self.usage)
+        last["choices"] = []
+
+        return "".join("id: %d\nevent: message\ndata: %s\n\n"
+                       % (i + 1, json.dumps(e, separators=(",", ":")))
+                       for i, e in enumerate(events + [last])).encode()
+
+
 ALL = [OpenAI(), Azure(), Mistral(), Anthropic(), Gemini(), Cohere(),
        Ollama(), Bedrock(), BedrockClaude(), Vertex(), VertexClaude(),
-       SageMaker(), Replicate()]
+       SageMaker(), Replicate(), Watsonx()]

@@ -25,6 +25,7 @@ static const ngx_llm_dialect_t  *fuzz_dialects[] = {
     &ngx_llm_cohere,
     &ngx_llm_mistral,
     &ngx_llm_ollama,
+    &ngx_llm_watsonx,
 };
 
 #define FUZZ_DIALECTS                                                        \

@@ -9,7 +9,8 @@
  * requests.txt, a line each:
  *
  *   # name             a new case
- *   @ member=value     of the target: model, max_tokens, beta, drop
+ *   @ member=value     of the target: model, project, space, max_tokens, beta,
+ *                      drop
  *   %                  the client is one of Anthropic's
  *   > {...}            what the client sent
  *   < {...}            what the provider gets
@@ -278,6 +279,12 @@ test_target(test_request_t *c, ngx_str_t *line)
 
     if (ngx_llm_json_is(&name, "model")) {
         c->target.model = value;
+
+    } else if (ngx_llm_json_is(&name, "project")) {
+        c->target.project = value;
+
+    } else if (ngx_llm_json_is(&name, "space")) {
+        c->target.space = value;
 
     } else if (ngx_llm_json_is(&name, "max_tokens")) {
         c->target.max_tokens = ngx_atoof(value.data, value.len);

@@ -373,6 +373,11 @@ test_forms(void)
     ngx_llm_token_write_account(&id, &out);
     test_out(out, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-"
                   "bearer&assertion=e30.e30.AA-_");
+
+    ngx_llm_out_init(&out, test_reset(), NULL, 0, 1024);
+    ngx_llm_token_write_apikey(&secret, &out);
+    test_out(out, "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey"
+                  "&apikey=x%26y%3Dz%20%25%2B~");
 }
 
 
@@ -446,6 +451,9 @@ test_errors(void)
     } errors[] = {
         { "{\"error\":\"invalid_grant\",\"error_description\":\"x\"}",
           "invalid_grant" },
+        { "{\"errorCode\":\"BXNIM0415E\",\"errorMessage\":\"x y\"}",
+          "BXNIM0415E" },
+        { "{\"error\":\"\",\"errorCode\":\"E 1\"}", NULL },
         { "{\"error\":\"a b\"}", NULL },
         { "{\"error\":\"a\\nb\"}", NULL },
         { "{\"error\":{\"code\":1}}", NULL },

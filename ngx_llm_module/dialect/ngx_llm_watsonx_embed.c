@@ -1,0 +1,116 @@
+
+/*
+ * Copyright (C) the ngx_http_llm_module authors
+ *
+ * Embeddings of watsonx.ai.  After the operation "text_embeddings" of its API.
+ */
+
+
+#include "ngx_llm_calls.h"
+#include "ngx_llm_watsonx.h"
+
+
+#define NGX_LLM_WATSONX_EMBED_MAX  1000
+
+
+static ngx_int_t ngx_llm_watsonx_embed_write(ngx_llm_embed_t *embed,
+    ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
+static void ngx_llm_watsonx_embed_path(ngx_llm_embed_t *embed,
+    ngx_llm_target_t *target, ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_watsonx_embed_read(ngx_llm_json_t *root,
+    ngx_llm_embed_t *embed, ngx_llm_embed_answer_t *answer,
+    ngx_llm_error_t *err);
+
+
+const ngx_llm_embed_dialect_t  ngx_llm_watsonx_embed = {
+    NGX_LLM_WATSONX_EMBED_MAX,
+    NULL,
+    0,
+    ngx_llm_watsonx_embed_write,
+    NULL,
+    ngx_llm_watsonx_embed_path,
+    ngx_null_string,
+    ngx_llm_watsonx_embed_read
+};
+
+
+static ngx_int_t
+ngx_llm_watsonx_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
+    ngx_llm_out_t *out, ngx_llm_error_t *err)
+{
+    ngx_int_t  rc;
+    ngx_str_t  id, name, none;
+
+    rc = ngx_llm_embed_check(embed, target, 0, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_llm_watsonx_deployment(target, &id)) {
+        return ngx_llm_error(embed->chat->pool, err, 400,
+                             "invalid_request_error", "unsupported_model",
+                             "model", "the provider \"%V\" has no embeddings "
+                             "of a deployment", &target->provider);
+    }
+
+    ngx_str_null(&none);
+
+    ngx_llm_watsonx_write_model(target, out);
+
+    ngx_llm_out_lit(out, "\"inputs\":[");
+    ngx_llm_embed_texts(embed, &none, &none, out);
+    ngx_llm_out_lit(out, "]}");
+
+    if (embed->input_type.len) {
+        ngx_str_set(&name, "input_type");
+
+        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return out->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static void
+ngx_llm_watsonx_embed_path(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
+    ngx_llm_out_t *out)
+{
+    ngx_llm_out_str(out, &target->base);
+    ngx_llm_out_lit(out, "/text/embeddings");
+    ngx_llm_watsonx_write_version(target, out);
+}
+
+
+static ngx_int_t
+ngx_llm_watsonx_embed_read(ngx_llm_json_t *root, ngx_llm_embed_t *embed,
+    ngx_llm_embed_answer_t *answer, ngx_llm_error_t *err)
+{
+    int64_t          i;
+    ngx_llm_json_t  *node;
+
+    node = ngx_llm_json_set(root, "results");
+
+    if (node == NULL || node->type != NGX_LLM_JSON_ARRAY) {
+        (void) ngx_llm_watsonx_error(answer->pool, 200, root, err);
+        return NGX_DECLINED;
+    }
+
+    i = 0;
+
+    for (node = node->child; node; node = node->next) {
+        if (ngx_llm_embed_put(answer, ngx_llm_json_get(node, "embedding"),
+                              i++)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    answer->model = ngx_llm_json_str(root, "model_id");
+    answer->usage.prompt = ngx_llm_json_count(root, "input_token_count", -1);
+    answer->usage.reported = (answer->usage.prompt >= 0);
+
+    return NGX_OK;
+}
