@@ -358,3 +358,25 @@ llm_provider watsonx { region us-south; space b; }
 --- no_error_log
 [emerg]
 WATSONX
+
+
+
+=== TEST 36: a scope of nobody
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; scope a; }
+--- says
+provider "azure" in ... has "scope", but no "client_id"
+
+
+
+=== TEST 37: a client that is none
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; tenant a; client_id "a b"; }
+--- says
+invalid value "a b"
+
+
+
+=== TEST 38: a client where tokens are fetched, whose names are not Microsoft's
+--- conf
+llm_provider azure { url https://x; key env:LLM_TEST_KEY; client_id "a!b|c"; token_url https://x/oauth/token; scope ""; }

@@ -264,3 +264,47 @@ status 401, invalid_client, next try in 10 seconds
 secret of
 secret%20of
 [alert]
+
+
+
+=== TEST 7: a client of somebody else's, without a scope
+--- provider_a eval
+"preset azure_ai; dialect openai; $main::url"
+. 'client_id "sb-1!a2|aicore!b3"; key env:LLM_TEST_SECRET; '
+. 'header AI-Resource-Group default; api_version 2024-10-21; '
+. 'token_url http://127.0.0.1:' . $main::token->port . '/oauth/token;'
+--- do
+$main::token->play(main::grant('eyJ.else'));
+provider('a')->play('ok hi');
+
+is(content_of(ask(chat())), 'hi', "answer");
+is(main::sent()->{line}, 'POST /chat/completions?api-version=2024-10-21 '
+   . 'HTTP/1.1', "path");
+is(main::sent()->{headers}{authorization}, 'Bearer eyJ.else', "token");
+is(main::sent()->{headers}{'ai-resource-group'}, 'default', "header");
+
+my ($asked) = $main::token->seen;
+
+is($asked->{line}, 'POST /oauth/token HTTP/1.1', "where");
+
+my $form = form($asked->{body});
+
+is_deeply([sort keys %$form], ['client_id', 'client_secret', 'grant_type'],
+          "no scope");
+is($form->{client_id}, 'sb-1!a2|aicore!b3', "client");
+is($form->{client_secret}, 'secret of&client=', "secret");
+
+
+
+=== TEST 8: a scope of one's own; another dialect
+--- provider_a eval: "dialect mistral; " . main::client('scope "a/.default b";')
+--- do
+$main::token->play(main::grant('eyJ.scope'));
+provider('a')->play('ok hi');
+
+is(content_of(ask(chat())), 'hi', "answer");
+is(main::sent()->{headers}{authorization}, 'Bearer eyJ.scope', "token");
+
+my ($asked) = $main::token->seen;
+
+is(form($asked->{body})->{scope}, 'a/.default b', "scope");

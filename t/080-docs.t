@@ -733,7 +733,7 @@ try('llm_provider/space',
              'space: in the way of its dialect');
     });
 
-for my $name ('tenant', 'client_id', 'token_url') {
+for my $name ('tenant', 'client_id', 'token_url', 'scope') {
     try("llm_provider/$name", run => sub {
         answered(ask('gpt-4o'), qr/ key=Bearer token-of-8086 /,
                  "$name: a token is fetched");

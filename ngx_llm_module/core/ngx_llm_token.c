@@ -331,8 +331,11 @@ ngx_llm_token_write_client(ngx_str_t *id, ngx_str_t *secret,
     ngx_llm_out_path(out, id);
     ngx_llm_out_lit(out, "&client_secret=");
     ngx_llm_out_path(out, secret);
-    ngx_llm_out_lit(out, "&scope=");
-    ngx_llm_out_path(out, scope);
+
+    if (scope->len) {
+        ngx_llm_out_lit(out, "&scope=");
+        ngx_llm_out_path(out, scope);
+    }
 }
 
 

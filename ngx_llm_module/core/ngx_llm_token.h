@@ -44,7 +44,7 @@ ngx_int_t ngx_llm_account_read(ngx_pool_t *pool, ngx_str_t *text,
 ngx_int_t ngx_llm_account_assertion(ngx_pool_t *pool,
     ngx_llm_account_t *account, time_t now, ngx_str_t *assertion);
 
-/* bodies of requests, application/x-www-form-urlencoded */
+/* bodies of requests, application/x-www-form-urlencoded; scope may be empty */
 void ngx_llm_token_write_account(ngx_str_t *assertion, ngx_llm_out_t *out);
 void ngx_llm_token_write_client(ngx_str_t *id, ngx_str_t *secret,
     ngx_str_t *scope, ngx_llm_out_t *out);

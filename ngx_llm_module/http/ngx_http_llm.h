@@ -214,6 +214,7 @@ struct ngx_http_llm_provider_s {
     ngx_str_t                     space;
     ngx_str_t                     tenant;
     ngx_str_t                     client_id;
+    ngx_str_t                     scope;
     ngx_str_t                     token_url;
     ngx_array_t                  *tokens;       /* ngx_http_llm_token_t, one
                                                    for each key; NULL: none */

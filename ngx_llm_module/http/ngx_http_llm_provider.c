@@ -92,6 +92,10 @@ static ngx_conf_post_t  ngx_http_llm_provider_name_post = {
     ngx_http_llm_token_name
 };
 
+static ngx_conf_post_t  ngx_http_llm_provider_client_post = {
+    ngx_http_llm_token_client
+};
+
 
 /* lines that the gateway or nginx writes, or that are of one connection */
 
@@ -196,7 +200,14 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       ngx_conf_set_str_slot,
       0,
       offsetof(ngx_http_llm_provider_t, client_id),
-      &ngx_http_llm_provider_name_post },
+      &ngx_http_llm_provider_client_post },
+
+    { ngx_string("scope"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_llm_provider_t, scope),
+      NULL },
 
     { ngx_string("token_url"),
       NGX_CONF_TAKE1,

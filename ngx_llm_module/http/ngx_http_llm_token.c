@@ -20,8 +20,6 @@
 
 #define NGX_HTTP_LLM_TOKEN_BODY   65536
 
-#define NGX_HTTP_LLM_TOKEN_AZURE  "https://cognitiveservices.azure.com/.default"
-
 
 static ngx_int_t ngx_http_llm_token_tick(ngx_http_llm_token_t *token);
 static void ngx_http_llm_token_arm(ngx_http_llm_token_t *token,
@@ -310,8 +308,6 @@ ngx_http_llm_token_body(ngx_http_llm_token_t *token,
     ngx_str_t       assertion;
     ngx_llm_out_t   out;
 
-    static ngx_str_t  azure = ngx_string(NGX_HTTP_LLM_TOKEN_AZURE);
-
     ngx_llm_out_init(&out, fetch->pool, NULL, 0, NGX_HTTP_LLM_TOKEN_BODY);
 
     switch (token->kind) {
@@ -330,7 +326,8 @@ ngx_http_llm_token_body(ngx_http_llm_token_t *token,
 
     case NGX_HTTP_LLM_TOKEN_CLIENT:
         ngx_llm_token_write_client(&token->provider->client_id,
-                                   &token->secret, &azure, &out);
+                                   &token->secret, &token->provider->scope,
+                                   &out);
         break;
 
     default: /* NGX_HTTP_LLM_TOKEN_APIKEY */

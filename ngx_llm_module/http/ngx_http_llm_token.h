@@ -17,7 +17,7 @@
 
 typedef enum {
     NGX_HTTP_LLM_TOKEN_ACCOUNT = 0,             /* Google's */
-    NGX_HTTP_LLM_TOKEN_CLIENT,                  /* Microsoft Entra */
+    NGX_HTTP_LLM_TOKEN_CLIENT,                  /* Microsoft Entra, others */
     NGX_HTTP_LLM_TOKEN_APIKEY                   /* IBM Cloud */
 } ngx_http_llm_token_e;
 
@@ -63,6 +63,9 @@ ngx_int_t ngx_http_llm_token_secret(ngx_conf_t *cf,
 
 /* the value of "project", "location" ..., for ngx_conf_post_t */
 char *ngx_http_llm_token_name(ngx_conf_t *cf, void *post, void *data);
+
+/* the value of "client_id", for ngx_conf_post_t */
+char *ngx_http_llm_token_client(ngx_conf_t *cf, void *post, void *data);
 
 /* when the keys of a provider are read: its tokens, and its project's path */
 ngx_int_t ngx_http_llm_tokens_conf(ngx_conf_t *cf,

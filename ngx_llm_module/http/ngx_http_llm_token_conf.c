@@ -18,6 +18,7 @@
 #define NGX_HTTP_LLM_TOKEN_NAME  64
 
 #define NGX_HTTP_LLM_TOKEN_IBM   "https://iam.cloud.ibm.com/identity/token"
+#define NGX_HTTP_LLM_TOKEN_AZURE "https://cognitiveservices.azure.com/.default"
 
 
 static ngx_int_t ngx_http_llm_token_statements(ngx_conf_t *cf,
@@ -127,6 +128,13 @@ ngx_http_llm_tokens_conf(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 
     if (p->tenant.len || p->client_id.len) {
         return ngx_http_llm_clients(cf, p);
+    }
+
+    if (p->scope.data) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui has \"scope\", but no "
+                      "\"client_id\"", &p->name, p->file, p->line);
+        return NGX_ERROR;
     }
 
     if (p->dialect->flags & NGX_LLM_DIALECT_PROJECT) {
@@ -351,10 +359,13 @@ ngx_http_llm_clients(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 {
     ngx_str_t  url;
 
-    if (p->tenant.len == 0 || p->client_id.len == 0) {
+    if (p->client_id.len == 0
+        || (p->tenant.len == 0 && p->token_url.len == 0))
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "provider \"%V\" in %s:%ui must have both \"tenant\" "
-                      "and \"client_id\"", &p->name, p->file, p->line);
+                      "and \"client_id\", or \"client_id\" and "
+                      "\"token_url\"", &p->name, p->file, p->line);
         return NGX_ERROR;
     }
 
@@ -363,6 +374,10 @@ ngx_http_llm_clients(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
                       "provider \"%V\" in %s:%ui must have \"key\": the "
                       "secret of its client", &p->name, p->file, p->line);
         return NGX_ERROR;
+    }
+
+    if (p->tenant.len && p->scope.data == NULL) {
+        ngx_str_set(&p->scope, NGX_HTTP_LLM_TOKEN_AZURE);
     }
 
     url = p->token_url;
@@ -488,15 +503,16 @@ ngx_http_llm_token_add(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
 
     ngx_queue_init(&token->waiters);
 
-    len = p->tenant.len + p->client_id.len + p->token_url.len + key->len + 3;
+    len = p->tenant.len + p->client_id.len + p->scope.len + p->token_url.len
+          + key->len + 4;
 
     text = ngx_pnalloc(cf->temp_pool, len);
     if (text == NULL) {
         return NULL;
     }
 
-    q = ngx_sprintf(text, "%V\n%V\n%V\n", &p->tenant, &p->client_id,
-                    &p->token_url);
+    q = ngx_sprintf(text, "%V\n%V\n%V\n%V\n", &p->tenant, &p->client_id,
+                    &p->scope, &p->token_url);
     ngx_memcpy(q, key->data, key->len);
 
     ngx_http_llm_sha256(text, len, token->key);
@@ -586,6 +602,31 @@ ngx_http_llm_token_name(ngx_conf_t *cf, void *post, void *data)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\": letters, digits, \"-\", "
                            "\"_\", \".\" and \":\" are allowed", value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* it goes into a form, where all can be said: "sb-1!a2|aicore!b3" */
+
+char *
+ngx_http_llm_token_client(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *value = data;
+
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] <= ' ' || value->data[i] >= 0x7f) {
+            break;
+        }
+    }
+
+    if (value->len == 0 || i < value->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+                           value);
         return NGX_CONF_ERROR;
     }
 

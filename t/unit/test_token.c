@@ -367,6 +367,13 @@ test_forms(void)
                   "&client_secret=x%26y%3Dz%20%25%2B~"
                   "&scope=https%3A%2F%2Fs%2F.default");
 
+    ngx_str_null(&scope);
+
+    ngx_llm_out_init(&out, test_reset(), NULL, 0, 1024);
+    ngx_llm_token_write_client(&id, &secret, &scope, &out);
+    test_out(out, "grant_type=client_credentials&client_id=a-b"
+                  "&client_secret=x%26y%3Dz%20%25%2B~");
+
     ngx_str_set(&id, "e30.e30.AA-_");
 
     ngx_llm_out_init(&out, test_reset(), NULL, 0, 1024);
