@@ -5,58 +5,26 @@ use warnings;
 
 use lib 't/lib';
 use Test::Nginx::Socket;
+use Dialect;
 use Gateway;
 
 repeat_each(1);
 plan 'no_plan';
 
-gateway(
-    providers => ['a', 'b'],
-    defaults  => {
-        provider_a => "dialect cohere;",
-        model      => "deployment a command-a-03-2025 tier=1; "
-                      . "deployment b up-b tier=2;",
-    },
+dialect(
+    name    => 'cohere',
+    model   => 'command-a-03-2025',
+    answer  => \&whole,
+    foreign => qr/message-end|tool_plan|finish_reason":"COMPLETE/,
 );
 
 
-# what the provider was sent last
-
-sub sent {
-    return (provider('a')->seen)[-1];
-}
-
-
-# a stream, as the vendor's client knows it
-
-sub fixture {
-    my ($name, $head) = @_;
-
-    return ($head || 'sse') . "\nfile t/fixtures/cohere/$name.sse\nend";
-}
-
-
-# the events of an answer
-
-sub events {
-    my ($res) = @_;
-
-    return $res->{body} =~ /^data: (.*)\n\n/mg;
-}
-
-
-# all arguments of a stream's call
-
-sub arguments {
-    my ($res, $index) = @_;
-    my $all = '';
-
-    for my $event (events($res)) {
-        $all .= $1 if $event =~ /"tool_calls":\[\{"index":$index\b.*
-                                "arguments":"((?:[^"\\]|\\.)*)"/x;
-    }
-
-    return $all;
+sub whole {
+    return 'json {"id":"r-1","finish_reason":"COMPLETE","message":{"role":'
+           . '"assistant","content":[{"type":"text","text":"' . $_[0]
+           . '"}]},"usage":{"billed_units":{"input_tokens":5,'
+           . '"output_tokens":3},"tokens":{"input_tokens":11,'
+           . '"output_tokens":7},"cached_tokens":4}}';
 }
 
 no_long_string();
@@ -66,11 +34,7 @@ __DATA__
 
 === TEST 1: path, headers, body
 --- do
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"hello"}]},"u'
-   . 'sage":{"billed_units":{"input_tokens":5,"output_tokens":3},"'
-   . 'tokens":{"input_tokens":11,"output_tokens":7},"cached_tokens'
-   . '":4}}');
+provider('a')->play(answer('hello'));
 
 my $res = ask('{"model":"m","messages":[{"role":"system","content":"be kind"},'
     . '{"role":"user","content":"hi \u00e9"}],"temperature":0.50,'
@@ -88,66 +52,19 @@ is($sent->{body}, '{"model":"command-a-03-2025","messages":[{"role":"system","c'
    . 'ax_tokens":77,"temperature":0.50,"stop_sequences":["x"]}', "body");
 is($res->{headers}{'x-llm-dropped-params'}, 'user, my_own', "named");
 
-is($res->{status}, 200, "status");
-like($res->{body}, qr/"object":"chat\.completion","created":\d+,"model":
-     "[^"]+","choices":\[\{"index":0,"message":\{"role":"assistant",
-     "content":"hello".*"finish_reason":"stop"/x, "answer");
-like($res->{body}, qr/"prompt_tokens":11,"completion_tokens":7,
-                      "total_tokens":18/x, "usage");
-is($res->{headers}{'content-length'}, length $res->{body}, "its length");
-unlike($res->{body}, qr/message-end|tool_plan|finish_reason":"COMPLETE/, "nothing of its dialect");
-like(logged(), qr/^200\|OK\|a\|1\|m\|command-a-03-2025\|11\|7\|stop\|-\|0\|4$/,
-     "logged");
+answers_hello($res, qr/4/);
 
 
 
 === TEST 2: a stream
 --- do
-provider('a')->play(fixture('plain'));
-
-my $res = ask(chat(stream => 'true'));
-my @event = events($res);
-
-is(sent()->{headers}{accept}, 'text/event-stream', "asked for");
-like(sent()->{body}, qr/"stream":true/, "said");
-unlike(sent()->{body}, qr/stream_options/, "usage is there unasked");
-is($res->{headers}{'content-type'}, 'text/event-stream; charset=utf-8',
-   "type");
-like($event[0], qr/"object":"chat\.completion\.chunk".*"delta":\{
-                   "role":"assistant"/x, "the role first");
-is(content_of($res), "Hello \\\"w\xc3\xb6rld\\\"\\n", "text");
-like($event[-2], qr/"delta":\{\}.*"finish_reason":"stop"/, "finish");
-is($event[-1], '[DONE]', "the end");
-unlike($res->{body}, qr/usage":\{/, "no usage");
-unlike($res->{body}, qr/message-end|tool_plan|finish_reason":"COMPLETE/, "nothing of its dialect");
-like(logged(), qr/^200\|OK\|a\|1\|m\|command-a-03-2025\|72\|6\|stop\|-\|0\|/,
-     "logged");
-
-provider('a')->play(fixture('plain', 'sse close') =~ s/end$/cut/r);
-$res = ask(chat(stream => 'true',
-                stream_options => '{"include_usage":true}'));
-@event = events($res);
-
-like($event[-2], qr/"choices":\[\],"usage":\{"prompt_tokens":72,"completion_tokens":6,"total_tokens":78/,
-     "usage");
-is($event[-1], '[DONE]', "the end");
+plays_plain(72, 6);
 
 
 
 === TEST 3: however its bytes come
 --- do
-for my $case ([1, 'plain'], [2, 'plain'], [7, 'parallel'], [100, 'parallel'])
-{
-    my ($split, $name) = @$case;
-
-    provider('a')->play("split $split\n" . fixture($name));
-
-    my $res = ask(chat(stream => 'true'));
-
-    is($res->{whole}, 1, "in parts of $split");
-    like($res->{body}, qr/"finish_reason":"(stop|tool_calls)".*
-                          \[DONE\]\n\n$/sx, "the end");
-}
+plays_split();
 
 
 
@@ -155,22 +72,7 @@ for my $case ([1, 'plain'], [2, 'plain'], [7, 'parallel'], [100, 'parallel'])
 --- errors
 --- model: deployment a command-a-03-2025;
 --- do
-for my $end ("cut", "end") {
-    provider('a')->play(fixture('cut') =~ s/end$/$end/r);
-
-    my $res = ask(chat(stream => 'true'));
-
-    like(content_of($res), qr/^On/, "text");
-    like($res->{body}, qr/data: \{"error":\{/, "an error");
-    unlike($res->{body}, qr/\[DONE\]|"finish_reason":"/, "and no end");
-}
-
-provider('a')->play(fixture('error'));
-my $res = ask(chat(stream => 'true'));
-
-like(content_of($res), qr/^On/, "text");
-like($res->{body}, qr/data: \{"error":\{"message":/, "its own error");
-unlike($res->{body}, qr/\[DONE\]/, "and no end");
+plays_cut();
 
 
 
@@ -203,11 +105,7 @@ like($res->{body}, qr/"finish_reason":"tool_calls"/, "finish");
 
 my ($message) = $res->{body} =~ /"message":(\{.*\}),"logprobs"/;
 
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"sunny"}]},"u'
-   . 'sage":{"billed_units":{"input_tokens":5,"output_tokens":3},"'
-   . 'tokens":{"input_tokens":11,"output_tokens":7},"cached_tokens'
-   . '":4}}');
+provider('a')->play(answer('sunny'));
 $res = ask(chat(tools => $tools, messages => '[{"role":"user","content":"x"},'
     . "$message," . '{"role":"tool","tool_call_id":"w_2","content":"21"},'
     . '{"role":"tool","tool_call_id":"w_1","content":"{\"t\":20}"}]'));
@@ -275,11 +173,7 @@ like($res->{body}, qr/"annotations":\[\{"type":"url_citation","url_citation":\{
 
 === TEST 9: images, files, formats
 --- do
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"x"}]},"usage'
-   . '":{"billed_units":{"input_tokens":5,"output_tokens":3},"toke'
-   . 'ns":{"input_tokens":11,"output_tokens":7},"cached_tokens":4}'
-   . '}');
+provider('a')->play(answer('x'));
 
 ask(chat(messages => '[{"role":"user","content":[{"type":"text","text":"x"},'
     . '{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},'
@@ -305,7 +199,7 @@ is($res->{headers}{'x-llm-dropped-params'}, 'response_format',
 --- errors
 --- model: deployment a command-a-03-2025;
 --- do
-for my $case (
+refuses(
     [400, '{"message":"bad"}', '400 invalid_request_error null'],
     [400, '{"message":"too many tokens: size limit exceeded"}',
      '400 invalid_request_error context_length_exceeded'],
@@ -317,70 +211,26 @@ for my $case (
     [498, '{"message":"blocked"}', '400 invalid_request_error content_filter'],
     [500, '{"message":"oops"}', '502 server_error provider_error'],
     [503, '{"message":"busy"}', '503 server_error overloaded'],
-) {
-    my ($status, $body, $expected) = @$case;
-
-    for my $stream ('false', 'true') {
-        provider('a')->play("status $status\njson "
-                            . $body =~ s/\\/\\\\/gr);
-
-        my $res = ask(chat(stream => $stream));
-
-        is(error_of($res), $expected, $body);
-        like($res->{body}, qr/^\{"error":\{"message":/, "shape");
-    }
-}
-
-provider('a')->play("status 429\nheader Retry-After: 7\njson {}");
-is(ask(chat())->{headers}{'retry-after'}, 7, "when to come back");
-
-provider('a')->play("status 429
-header Retry-After-Ms: 1001
-json {}");
-is(ask(chat())->{headers}{'retry-after'}, 2, "in milliseconds");
+);
 
 
 
 === TEST 11: from one dialect to the other
 --- errors
 --- do
-provider('b')->play("ok from b");
-
-for my $script (
-    "status 503\njson {}",
-    "json {}",
-    "json oops",
-) {
-    provider('a')->play($script);
-    is(content_of(ask(chat())), "from b", "plain");
-}
-
-for my $script (
+falls_over(
     'data {"type":"message-end","delta":{"finish_reason":"ERROR"}}',
     'data {"id":"1","message":"oops"}',
     'data {"type":"message-start","id":"r"}',
     'data oops',
-) {
-    provider('a')->play("sse\n$script\nend");
-    provider('b')->play("stream from b");
-
-    my $res = ask(chat(stream => 'true'));
-
-    is(content_of($res), "from b", "first event");
-    is((provider('b')->seen)[0]{line}, 'POST /v1/chat/completions HTTP/1.1',
-       "b's path");
-}
+);
 
 
 
 === TEST 12: what it cannot take
 --- model: deployment a command-a-03-2025;
 --- do
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"x"}]},"usage'
-   . '":{"billed_units":{"input_tokens":5,"output_tokens":3},"toke'
-   . 'ns":{"input_tokens":11,"output_tokens":7},"cached_tokens":4}'
-   . '}');
+provider('a')->play(answer('x'));
 
 is(error_of(ask(chat(n => 2))),
    "400 invalid_request_error unsupported_parameter", "several answers");
@@ -398,40 +248,12 @@ is(scalar(provider('a')->seen), 0, "nobody was asked");
 === TEST 13: connections are kept
 --- model: deployment a command-a-03-2025;
 --- do
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"x"}]},"usage'
-   . '":{"billed_units":{"input_tokens":5,"output_tokens":3},"toke'
-   . 'ns":{"input_tokens":11,"output_tokens":7},"cached_tokens":4}'
-   . '}'
-    . "\n==\n" . fixture('plain') . "\n==\n" . "status 429\njson {}\n==\n"
-    . 'json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-    . '":"assistant","content":[{"type":"text","text":"last"}]},"us'
-    . 'age":{"billed_units":{"input_tokens":5,"output_tokens":3},"t'
-    . 'okens":{"input_tokens":11,"output_tokens":7},"cached_tokens"'
-    . ':4}}');
-
-ask(chat());
-ask(chat(stream => 'true'));
-ask(chat());
-is(content_of(ask(chat())), 'last', "all answered");
-my %connection = map { $_->{connection} => 1 } provider('a')->seen;
-is(scalar keys %connection, 1, "on one connection");
+keeps();
 
 
 
 === TEST 14: the preset, and the path of a url without one
 --- http eval
-"llm_provider cohere { key none; url http://127.0.0.1:"
-. Gateway::provider('a')->port . "; }\nllm_model n { deployment cohere x; "
-. "cooldown off; }\nllm_provider other { dialect cohere; key none; "
-. "url http://127.0.0.1:1; }\n"
+Dialect::preset('key none;')
 --- do
-provider('a')->play('json {"id":"r-1","finish_reason":"COMPLETE","message":{"role'
-   . '":"assistant","content":[{"type":"text","text":"x"}]},"usage'
-   . '":{"billed_units":{"input_tokens":5,"output_tokens":3},"toke'
-   . 'ns":{"input_tokens":11,"output_tokens":7},"cached_tokens":4}'
-   . '}');
-
-is(content_of(ask(chat(model => '"n"'))), 'x', "answered");
-is(sent()->{line}, 'POST /v2/chat HTTP/1.1', "path");
-ok(!exists sent()->{headers}{authorization}, "no key");
+is_preset('/v2/chat');
