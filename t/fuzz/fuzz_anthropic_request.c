@@ -15,7 +15,6 @@
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_messages(ngx_llm_json_t *messages);
 static void fuzz_content(ngx_llm_json_t *content, ngx_uint_t user);
-static ngx_uint_t fuzz_is(ngx_llm_json_t *node, char *name, char *value);
 
 
 static char  *fuzz_models[] = {
@@ -34,12 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    ngx_memzero(&target, sizeof(ngx_llm_target_t));
-
-    ngx_str_set(&target.provider, "fuzz");
-    target.model.data = (u_char *) fuzz_models[data[0] & 7];
-    target.model.len = ngx_strlen(target.model.data);
-    target.drop = (data[0] & 8) ? (uint64_t) -1 : 0;
+    (void) fuzz_choose(&target, fuzz_models, 8, data[0]);
     target.max_tokens = (data[0] & 16) ? 2048 : 0;
 
     if (data[0] & 32) {
@@ -148,15 +142,4 @@ fuzz_content(ngx_llm_json_t *content, ngx_uint_t user)
                         || id.data[i] == '_' || id.data[i] == '-');
         }
     }
-}
-
-
-static ngx_uint_t
-fuzz_is(ngx_llm_json_t *node, char *name, char *value)
-{
-    ngx_str_t  text;
-
-    text = ngx_llm_json_str(node, name);
-
-    return ngx_llm_json_is(&text, value);
 }

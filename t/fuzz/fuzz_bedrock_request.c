@@ -14,7 +14,7 @@
 
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
-static void fuzz_known(ngx_llm_json_t *node, char **names);
+static void fuzz_listed(ngx_llm_json_t *node, char **names);
 static void fuzz_messages(ngx_llm_json_t *messages);
 static void fuzz_content(ngx_llm_json_t *content, ngx_uint_t user);
 static void fuzz_tools(ngx_llm_json_t *root, ngx_uint_t blocks);
@@ -64,27 +64,22 @@ static char  *fuzz_none[] = { NULL };
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_llm_target_t  target;
+    ngx_llm_target_t          target;
+    const ngx_llm_dialect_t  *client;
 
     if (size < 2) {
         return 0;
     }
 
-    ngx_memzero(&target, sizeof(ngx_llm_target_t));
-
-    ngx_str_set(&target.provider, "fuzz");
-    target.model.data = (u_char *) fuzz_models[data[0] & 7];
-    target.model.len = ngx_strlen(target.model.data);
-    target.drop = (data[0] & 8) ? (uint64_t) -1 : 0;
+    client = fuzz_choose(&target, fuzz_models, 8, data[0]);
 
     if (data[0] & 32) {
         ngx_str_set(&target.beta, "context-1m-2025-08-07,oauth-2025-04-20, "
                                   "context-management-2025-06-27");
     }
 
-    fuzz_request(&ngx_llm_bedrock,
-                 (data[0] & 16) ? &ngx_llm_anthropic : &ngx_llm_openai,
-                 &target, data + 1, size - 1, fuzz_check);
+    fuzz_request(&ngx_llm_bedrock, client, &target, data + 1, size - 1,
+                 fuzz_check);
 
     return 0;
 }
@@ -111,9 +106,9 @@ fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 
     fuzz_assert(ngx_llm_json_duplicate(root) == NULL);
 
-    fuzz_known(root, fuzz_root);
-    fuzz_known(ngx_llm_json_get(root, "inferenceConfig"), fuzz_inference);
-    fuzz_known(ngx_llm_json_get(root, "guardrailConfig"), fuzz_guardrail);
+    fuzz_listed(root, fuzz_root);
+    fuzz_listed(ngx_llm_json_get(root, "inferenceConfig"), fuzz_inference);
+    fuzz_listed(ngx_llm_json_get(root, "guardrailConfig"), fuzz_guardrail);
 
     fuzz_messages(ngx_llm_json_get(root, "messages"));
 
@@ -155,7 +150,7 @@ fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 
 
 static void
-fuzz_known(ngx_llm_json_t *node, char **names)
+fuzz_listed(ngx_llm_json_t *node, char **names)
 {
     ngx_llm_json_t  *m;
 
@@ -212,7 +207,7 @@ fuzz_content(ngx_llm_json_t *content, ngx_uint_t user)
 
     for (block = content->child; block; block = block->next) {
 
-        fuzz_known(block, fuzz_blocks);
+        fuzz_listed(block, fuzz_blocks);
 
         /* a union: one member */
 
@@ -266,7 +261,7 @@ fuzz_tools(ngx_llm_json_t *root, ngx_uint_t blocks)
 
     if (choice != NULL) {
         fuzz_assert(choice->child != NULL && choice->child->next == NULL);
-        fuzz_known(ngx_llm_json_get(choice, "any"), fuzz_none);
+        fuzz_listed(ngx_llm_json_get(choice, "any"), fuzz_none);
     }
 }
 

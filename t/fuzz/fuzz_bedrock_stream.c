@@ -22,7 +22,7 @@
 
 static u_char *fuzz_line(u_char *p, ngx_str_t *line);
 static ngx_str_t fuzz_word(ngx_str_t *line);
-static ngx_uint_t fuzz_is(ngx_str_t *word, char *name);
+static ngx_uint_t fuzz_named(ngx_str_t *word, char *name);
 
 
 int
@@ -84,7 +84,7 @@ fuzz_line(u_char *p, ngx_str_t *line)
     json = NULL;
     payload = *line;
 
-    if (fuzz_is(&word, "!exception")) {
+    if (fuzz_named(&word, "!exception")) {
         type = fuzz_word(&payload);
 
         ngx_str_set(&word, "exception");
@@ -96,7 +96,7 @@ fuzz_line(u_char *p, ngx_str_t *line)
         return test_message(p, &headers, &payload);
     }
 
-    if (fuzz_is(&word, "!error")) {
+    if (fuzz_named(&word, "!error")) {
         type = fuzz_word(&payload);
         payload.len = ngx_min(payload.len, FUZZ_TYPE);
 
@@ -112,7 +112,7 @@ fuzz_line(u_char *p, ngx_str_t *line)
         return test_message(p, &headers, &payload);
     }
 
-    if (fuzz_is(&word, "chunk")) {
+    if (fuzz_named(&word, "chunk")) {
 
         json = malloc(32 + ngx_base64_encoded_length(payload.len));
         fuzz_assert(json != NULL);
@@ -163,7 +163,7 @@ fuzz_word(ngx_str_t *line)
 
 
 static ngx_uint_t
-fuzz_is(ngx_str_t *word, char *name)
+fuzz_named(ngx_str_t *word, char *name)
 {
     return word->len == strlen(name)
            && memcmp(word->data, name, word->len) == 0;

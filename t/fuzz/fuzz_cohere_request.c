@@ -11,7 +11,6 @@
 
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
-static void fuzz_known(ngx_llm_json_t *node, char **names);
 static void fuzz_message(ngx_llm_json_t *m);
 
 
@@ -29,7 +28,6 @@ static char  *fuzz_message_names[] = {
 };
 
 
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,14 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    ngx_memzero(&target, sizeof(ngx_llm_target_t));
-
-    ngx_str_set(&target.provider, "fuzz");
-    target.model.data = (u_char *) models[data[0] & 3];
-    target.model.len = ngx_strlen(target.model.data);
-    target.drop = (data[0] & 8) ? (uint64_t) -1 : 0;
-
-    client = (data[0] & 16) ? &ngx_llm_anthropic : &ngx_llm_openai;
+    client = fuzz_choose(&target, models, 4, data[0]);
 
     fuzz_request(&ngx_llm_cohere, client, &target, data + 1, size - 1,
                  fuzz_check);
@@ -62,16 +53,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 {
-    ngx_llm_json_t       *m, *messages, *root, *tools;
-    ngx_llm_json_conf_t   conf;
+    ngx_llm_json_t  *m, *messages, *root, *tools;
 
-    ngx_memzero(&conf, sizeof(ngx_llm_json_conf_t));
-
-    conf.max_depth = NGX_LLM_MAX_DEPTH * 2;
-    conf.max_nodes = NGX_LLM_MAX_NODES * 2;
-
-    root = ngx_llm_json_parse(pool, text, &conf);
-    fuzz_assert(root != NULL);
+    root = fuzz_parse(pool, text);
 
     fuzz_known(root, fuzz_request_names);
 
@@ -103,30 +87,4 @@ fuzz_message(ngx_llm_json_t *m)
     fuzz_assert(content != NULL || ngx_llm_json_get(m, "tool_calls") != NULL);
     fuzz_assert(content == NULL || content->child != NULL
                 || content->raw.len > 2);
-}
-
-
-static void
-fuzz_known(ngx_llm_json_t *node, char **names)
-{
-    ngx_uint_t       i;
-    ngx_llm_json_t  *m;
-
-    fuzz_assert(node != NULL && node->type == NGX_LLM_JSON_OBJECT);
-    fuzz_assert(ngx_llm_json_duplicate(node) == NULL);
-
-    for (m = node->child; m; m = m->next) {
-
-        for (i = 0; names[i]; i++) {
-
-            if (m->key.len == ngx_strlen(names[i])
-                && ngx_memcmp(m->key.data, names[i], m->key.len) == 0)
-            {
-                break;
-            }
-        }
-
-        fuzz_assert(names[i] != NULL);
-        fuzz_assert(m->type != NGX_LLM_JSON_NULL);
-    }
 }

@@ -13,11 +13,10 @@
 
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
-static void fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape);
+static void fuzz_listed(ngx_llm_json_t *node, ngx_uint_t shape);
 static void fuzz_contents(ngx_llm_json_t *contents);
 static void fuzz_parts(ngx_llm_json_t *parts, ngx_uint_t user,
     ngx_uint_t *results);
-static ngx_uint_t fuzz_is(ngx_llm_json_t *node, char *name, char *value);
 
 
 /* what is known where; the lists are from the published API */
@@ -145,22 +144,17 @@ static char  *fuzz_models[] = {
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_llm_target_t  target;
+    ngx_llm_target_t          target;
+    const ngx_llm_dialect_t  *client;
 
     if (size < 2) {
         return 0;
     }
 
-    ngx_memzero(&target, sizeof(ngx_llm_target_t));
+    client = fuzz_choose(&target, fuzz_models, 8, data[0]);
 
-    ngx_str_set(&target.provider, "fuzz");
-    target.model.data = (u_char *) fuzz_models[data[0] & 7];
-    target.model.len = ngx_strlen(target.model.data);
-    target.drop = (data[0] & 8) ? (uint64_t) -1 : 0;
-
-    fuzz_request(&ngx_llm_gemini,
-                 (data[0] & 16) ? &ngx_llm_anthropic : &ngx_llm_openai,
-                 &target, data + 1, size - 1, fuzz_check);
+    fuzz_request(&ngx_llm_gemini, client, &target, data + 1, size - 1,
+                 fuzz_check);
 
     return 0;
 }
@@ -173,7 +167,7 @@ fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 
     root = fuzz_parse(pool, text);
 
-    fuzz_known(root, FUZZ_REQUEST);
+    fuzz_listed(root, FUZZ_REQUEST);
     fuzz_contents(ngx_llm_json_get(root, "contents"));
 
     tools = ngx_llm_json_get(root, "tools");
@@ -190,7 +184,7 @@ fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 
 
 static void
-fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape)
+fuzz_listed(ngx_llm_json_t *node, ngx_uint_t shape)
 {
     size_t           i;
     ngx_llm_json_t  *m;
@@ -204,7 +198,7 @@ fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape)
         fuzz_assert(node->child != NULL);
 
         for (m = node->child; m; m = m->next) {
-            fuzz_known(m, shape);
+            fuzz_listed(m, shape);
         }
 
         return;
@@ -217,7 +211,7 @@ fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape)
         fuzz_assert(node->child != NULL);
 
         for (m = node->child; m; m = m->next) {
-            fuzz_known(m, FUZZ_SCHEMA);
+            fuzz_listed(m, FUZZ_SCHEMA);
         }
 
         return;
@@ -240,7 +234,7 @@ fuzz_known(ngx_llm_json_t *node, ngx_uint_t shape)
         }
 
         fuzz_assert(fuzz_members[i].name != NULL);
-        fuzz_known(m, fuzz_members[i].value);
+        fuzz_listed(m, fuzz_members[i].value);
     }
 }
 
@@ -316,15 +310,4 @@ fuzz_parts(ngx_llm_json_t *parts, ngx_uint_t user, ngx_uint_t *results)
     }
 
     fuzz_assert(*results == 0 || *results == n);
-}
-
-
-static ngx_uint_t
-fuzz_is(ngx_llm_json_t *node, char *name, char *value)
-{
-    ngx_str_t  text;
-
-    text = ngx_llm_json_str(node, name);
-
-    return ngx_llm_json_is(&text, value);
 }

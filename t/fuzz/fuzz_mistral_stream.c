@@ -19,39 +19,16 @@ static void fuzz_whole(ngx_str_t *text);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    ngx_int_t       rc;
-    ngx_str_t       text;
-    ngx_pool_t     *pool, *scratch;
-    ngx_llm_out_t   part, whole;
+    ngx_str_t  text;
 
     if (size < 2) {
         return 0;
     }
 
+    fuzz_pieces(&ngx_llm_mistral, data, size);
+
     text.data = (u_char *) data + 1;
     text.len = size - 1;
-
-    pool = ngx_create_pool(4096, &ngx_stubs_log);
-    scratch = ngx_create_pool(4096, &ngx_stubs_log);
-
-    ngx_llm_out_init(&whole, pool, NULL, 0, TEST_DUMP);
-    ngx_llm_out_init(&part, pool, NULL, 0, TEST_DUMP);
-
-    rc = test_dump_stream(&ngx_llm_mistral, pool, scratch, &text, 0, 0,
-                          &whole);
-
-    fuzz_assert(test_dump_stream(&ngx_llm_mistral, pool, scratch, &text,
-                                 1 + data[0], 1 + data[0], &part)
-                == rc);
-
-    fuzz_assert(ngx_llm_out_len(&whole) == ngx_llm_out_len(&part));
-    fuzz_assert(ngx_llm_out_len(&whole) == 0
-                || ngx_memcmp(whole.start, part.start,
-                              ngx_llm_out_len(&whole))
-                   == 0);
-
-    ngx_destroy_pool(scratch);
-    ngx_destroy_pool(pool);
 
     fuzz_whole(&text);
 

@@ -60,6 +60,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 /*
+ * What the first byte chooses: one of the models, whose number is a power of
+ * two, whether all may be dropped, and the client, which is returned.
+ */
+
+static ngx_inline const ngx_llm_dialect_t *
+fuzz_choose(ngx_llm_target_t *target, char **models, ngx_uint_t n,
+    uint8_t choice)
+{
+    ngx_memzero(target, sizeof(ngx_llm_target_t));
+
+    ngx_str_set(&target->provider, "fuzz");
+    target->model.data = (u_char *) models[choice & (n - 1)];
+    target->model.len = ngx_strlen(target->model.data);
+    target->drop = (choice & 8) ? (uint64_t) -1 : 0;
+
+    return (choice & 16) ? &ngx_llm_anthropic : &ngx_llm_openai;
+}
+
+
+/*
  * A client's request written for the provider of a target: the same each
  * time; check() looks at what was written.
  */
@@ -143,6 +163,45 @@ static ngx_inline void
 fuzz_json(ngx_pool_t *pool, ngx_str_t *text)
 {
     (void) fuzz_parse(pool, text);
+}
+
+
+static ngx_inline ngx_uint_t
+fuzz_is(ngx_llm_json_t *node, char *name, char *value)
+{
+    ngx_str_t  text;
+
+    text = ngx_llm_json_str(node, name);
+
+    return ngx_llm_json_is(&text, value);
+}
+
+
+/* an object of these members, each once and none null */
+
+static ngx_inline void
+fuzz_known(ngx_llm_json_t *node, char **names)
+{
+    ngx_uint_t       i;
+    ngx_llm_json_t  *m;
+
+    fuzz_assert(node != NULL && node->type == NGX_LLM_JSON_OBJECT);
+    fuzz_assert(ngx_llm_json_duplicate(node) == NULL);
+
+    for (m = node->child; m; m = m->next) {
+
+        for (i = 0; names[i]; i++) {
+
+            if (m->key.len == ngx_strlen(names[i])
+                && ngx_memcmp(m->key.data, names[i], m->key.len) == 0)
+            {
+                break;
+            }
+        }
+
+        fuzz_assert(names[i] != NULL);
+        fuzz_assert(m->type != NGX_LLM_JSON_NULL);
+    }
 }
 
 
@@ -535,13 +594,10 @@ fuzz_order(const ngx_llm_dialect_t *dialect, ngx_str_t *text)
 }
 
 
-/*
- * The same events whatever pieces they come in, and in an order that writers
- * can rely on.  The first byte chooses the pieces, the rest is the stream.
- */
+/* the same events whatever pieces they come in; the first byte chooses them */
 
 static ngx_inline void
-fuzz_stream(const ngx_llm_dialect_t *dialect, const uint8_t *data,
+fuzz_pieces(const ngx_llm_dialect_t *dialect, const uint8_t *data,
     size_t size)
 {
     ngx_int_t       rc, rc_whole;
@@ -572,6 +628,21 @@ fuzz_stream(const ngx_llm_dialect_t *dialect, const uint8_t *data,
 
     ngx_destroy_pool(scratch);
     ngx_destroy_pool(pool);
+}
+
+
+/* and in an order that writers can rely on */
+
+static ngx_inline void
+fuzz_stream(const ngx_llm_dialect_t *dialect, const uint8_t *data,
+    size_t size)
+{
+    ngx_str_t  text;
+
+    fuzz_pieces(dialect, data, size);
+
+    text.data = (u_char *) data + 1;
+    text.len = size - 1;
 
     fuzz_order(dialect, &text);
 }

@@ -12,13 +12,25 @@
 
 static void test_counts(void);
 static void test_parser(ngx_str_t *text, ngx_str_t *want);
-static void test_flat(void);
 static void test_many_citations(void);
 
 
 int
 main(int argc, char *const *argv)
 {
+    static char  *frames[] = {
+        "data: {\"type\":\"content_block_start\",\"index\":0,"
+        "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,"
+        "\"delta\":{\"type\":\"text_delta\",\"text\":\"abc\"}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,"
+        "\"delta\":{\"type\":\"citations_delta\",\"citation\":{\"type\":"
+        "\"web_search_result_location\",\"url\":\"https://a/\","
+        "\"title\":\"t\"}}}\n\n",
+        "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
+        NULL
+    };
+
     test_print = argc > 1;
 
     test_provider.dialect = &ngx_llm_anthropic;
@@ -31,7 +43,7 @@ main(int argc, char *const *argv)
     test_long_error("{\"error\":{\"message\":\"", "\"}}");
     test_counts();
     test_streams();
-    test_flat();
+    test_held(frames);
     test_many_citations();
 
     return test_done("anthropic response");
@@ -106,69 +118,6 @@ test_parser(ngx_str_t *text, ngx_str_t *want)
     (void) test_split(&spaced, want, 0, 0);
 
     ngx_destroy_pool(pool);
-}
-
-
-/* a long stream takes no more memory than a short one */
-
-static void
-test_flat(void)
-{
-    size_t              held;
-    u_char             *pos;
-    ngx_str_t           text;
-    ngx_uint_t          i;
-    ngx_pool_t         *pool, *scratch;
-    ngx_llm_out_t       out;
-    ngx_llm_frame_t     frame;
-    ngx_llm_reader_t    reader;
-    u_char              buf[4096];
-
-    static char  *frames[] = {
-        "data: {\"type\":\"content_block_start\",\"index\":0,"
-        "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
-        "data: {\"type\":\"content_block_delta\",\"index\":0,"
-        "\"delta\":{\"type\":\"text_delta\",\"text\":\"abc\"}}\n\n",
-        "data: {\"type\":\"content_block_delta\",\"index\":0,"
-        "\"delta\":{\"type\":\"citations_delta\",\"citation\":{\"type\":"
-        "\"web_search_result_location\",\"url\":\"https://a/\","
-        "\"title\":\"t\"}}}\n\n",
-        "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
-        NULL
-    };
-
-    test_case = "flat";
-    pool = test_reset();
-    scratch = ngx_create_pool(4096, &ngx_stubs_log);
-
-    test_int(ngx_llm_reader_init(&reader, &ngx_llm_anthropic, pool, scratch),
-             NGX_OK);
-
-    reader.handler = test_dump_event;
-    reader.data = &out;
-
-    held = 0;
-
-    for (i = 0; i < 4000; i++) {
-
-        text = test_string(frames[i % 4]);
-        pos = text.data;
-
-        ngx_llm_out_init(&out, NULL, buf, sizeof(buf), sizeof(buf));
-
-        test_int(ngx_llm_reader_next(&reader, &pos, pos + text.len, &frame),
-                 NGX_OK);
-
-        ngx_reset_pool(scratch);
-
-        if (i == 7) {
-            held = ngx_stubs_held;
-        }
-    }
-
-    test_int(ngx_stubs_held, held);
-
-    ngx_destroy_pool(scratch);
 }
 
 

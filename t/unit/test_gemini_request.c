@@ -11,7 +11,6 @@
 
 
 static void test_path(void);
-static void test_headers(void);
 static void test_models(void);
 
 
@@ -27,7 +26,11 @@ main(int argc, char *const *argv)
 
     test_requests();
     test_path();
-    test_headers();
+    test_headers_are("Content-Type: application/json" CRLF
+                     "Accept: application/json" CRLF,
+                     "Content-Type: application/json" CRLF
+                     "Accept: text/event-stream" CRLF
+                     "x-goog-api-key: key-1" CRLF);
     test_models();
 
     return test_done("gemini request");
@@ -88,42 +91,6 @@ test_path(void)
             test_ok(out.failed);
         }
     }
-}
-
-
-static void
-test_headers(void)
-{
-    ngx_pool_t        *pool;
-    ngx_llm_out_t      out;
-    ngx_llm_chat_t     chat;
-    ngx_llm_target_t   target;
-
-    test_case = "headers";
-    pool = test_reset();
-
-    ngx_memzero(&chat, sizeof(ngx_llm_chat_t));
-    ngx_memzero(&target, sizeof(ngx_llm_target_t));
-
-    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_gemini.write_headers(&chat, &target, &out);
-    test_out(out, "Content-Type: application/json" CRLF
-                  "Accept: application/json" CRLF);
-
-    chat.stream = 1;
-    ngx_str_set(&target.key, "AIza-1");
-
-    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_gemini.write_headers(&chat, &target, &out);
-    test_out(out, "Content-Type: application/json" CRLF
-                  "Accept: text/event-stream" CRLF
-                  "x-goog-api-key: AIza-1" CRLF);
-
-    ngx_str_set(&target.key, "a\r\nx: b");
-
-    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
-    ngx_llm_gemini.write_headers(&chat, &target, &out);
-    test_ok(out.failed);
 }
 
 

@@ -10,45 +10,12 @@
 #include "test_provider.h"
 
 
-static void test_flat(void);
 static void test_many_marks(void);
 
 
 int
 main(int argc, char *const *argv)
 {
-    test_print = argc > 1;
-
-    test_provider.dialect = &ngx_llm_gemini;
-    test_provider.name = "gemini";
-    test_provider.suffix = "sse";
-
-    test_cases("responses.txt", test_response);
-    test_cases("errors.txt", test_error);
-    test_long_error("{\"error\":{\"message\":\"", "\"}}");
-    test_streams();
-    test_flat();
-    test_many_marks();
-
-    return test_done("gemini response");
-}
-
-
-/* a long stream takes no more memory than a short one */
-
-static void
-test_flat(void)
-{
-    size_t              held;
-    u_char             *pos;
-    ngx_str_t           text;
-    ngx_uint_t          i;
-    ngx_pool_t         *pool, *scratch;
-    ngx_llm_out_t       out;
-    ngx_llm_frame_t     frame;
-    ngx_llm_reader_t    reader;
-    u_char              buf[4096];
-
     static char  *frames[] = {
         "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"abc\"}],"
         "\"role\":\"model\"},\"index\":0}],\"usageMetadata\":"
@@ -65,38 +32,20 @@ test_flat(void)
         NULL
     };
 
-    test_case = "flat";
-    pool = test_reset();
-    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+    test_print = argc > 1;
 
-    test_int(ngx_llm_reader_init(&reader, &ngx_llm_gemini, pool, scratch),
-             NGX_OK);
+    test_provider.dialect = &ngx_llm_gemini;
+    test_provider.name = "gemini";
+    test_provider.suffix = "sse";
 
-    reader.handler = test_dump_event;
-    reader.data = &out;
+    test_cases("responses.txt", test_response);
+    test_cases("errors.txt", test_error);
+    test_long_error("{\"error\":{\"message\":\"", "\"}}");
+    test_streams();
+    test_held(frames);
+    test_many_marks();
 
-    held = 0;
-
-    for (i = 0; i < 4000; i++) {
-
-        text = test_string(frames[i % 4]);
-        pos = text.data;
-
-        ngx_llm_out_init(&out, NULL, buf, sizeof(buf), sizeof(buf));
-
-        test_int(ngx_llm_reader_next(&reader, &pos, pos + text.len, &frame),
-                 NGX_OK);
-
-        ngx_reset_pool(scratch);
-
-        if (i == 7) {
-            held = ngx_stubs_held;
-        }
-    }
-
-    test_int(ngx_stubs_held, held);
-
-    ngx_destroy_pool(scratch);
+    return test_done("gemini response");
 }
 
 

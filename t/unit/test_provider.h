@@ -735,4 +735,117 @@ test_streams(void)
 }
 
 
+static ngx_inline void
+test_path_is(char *base, char *model, char *want)
+{
+    ngx_pool_t        *pool;
+    ngx_llm_out_t      out;
+    ngx_llm_chat_t     chat;
+    ngx_llm_target_t   target;
+
+    test_case = "path";
+    pool = test_reset();
+
+    ngx_memzero(&chat, sizeof(ngx_llm_chat_t));
+    ngx_memzero(&target, sizeof(ngx_llm_target_t));
+
+    target.base = test_string(base);
+    target.model = test_string(model);
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    test_provider.dialect->write_path(&chat, &target, &out);
+    test_out(out, want);
+}
+
+
+/* of a plain request without a key; of a stream with "key-1" */
+
+static ngx_inline void
+test_headers_are(char *plain, char *stream)
+{
+    ngx_pool_t        *pool;
+    ngx_llm_out_t      out;
+    ngx_llm_chat_t     chat;
+    ngx_llm_target_t   target;
+
+    test_case = "headers";
+    pool = test_reset();
+
+    ngx_memzero(&chat, sizeof(ngx_llm_chat_t));
+    ngx_memzero(&target, sizeof(ngx_llm_target_t));
+
+    chat.pool = pool;
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    test_provider.dialect->write_headers(&chat, &target, &out);
+    test_out(out, plain);
+
+    chat.stream = 1;
+    ngx_str_set(&target.key, "key-1");
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    test_provider.dialect->write_headers(&chat, &target, &out);
+    test_out(out, stream);
+
+    ngx_str_set(&target.key, "a\r\nx: b");
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 1024);
+    test_provider.dialect->write_headers(&chat, &target, &out);
+    test_ok(out.failed);
+}
+
+
+/* a long stream takes no more memory than a short one */
+
+static ngx_inline void
+test_held(char **frames)
+{
+    size_t              held;
+    u_char             *pos;
+    ngx_str_t           text;
+    ngx_uint_t          i, n;
+    ngx_pool_t         *pool, *scratch;
+    ngx_llm_out_t       out;
+    ngx_llm_frame_t     frame;
+    ngx_llm_reader_t    reader;
+    u_char              buf[4096];
+
+    test_case = "held";
+    pool = test_reset();
+    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+
+    test_int(ngx_llm_reader_init(&reader, test_provider.dialect, pool,
+                                 scratch),
+             NGX_OK);
+
+    reader.handler = test_dump_event;
+    reader.data = &out;
+
+    for (n = 0; frames[n]; n++) { /* void */ }
+
+    held = 0;
+
+    for (i = 0; i < n * 1000; i++) {
+
+        text = test_string(frames[i % n]);
+        pos = text.data;
+
+        ngx_llm_out_init(&out, NULL, buf, sizeof(buf), sizeof(buf));
+
+        test_int(ngx_llm_reader_next(&reader, &pos, pos + text.len, &frame),
+                 NGX_OK);
+
+        ngx_reset_pool(scratch);
+
+        if (i == n * 2 - 1) {
+            held = ngx_stubs_held;
+        }
+    }
+
+    test_int(ngx_stubs_held, held);
+
+    ngx_destroy_pool(scratch);
+}
+
+
 #endif /* _TEST_PROVIDER_H_INCLUDED_ */

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * Ollama: answers, streams and errors in neutral form.
+ * Ollama: requests, path, headers; answers, streams and errors in neutral
+ * form.
  */
 
 
@@ -11,26 +12,49 @@
 
 
 static void test_time(void);
-static void test_flat(void);
 
 
 int
 main(int argc, char *const *argv)
 {
+    static char  *frames[] = {
+        "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"messa"
+        "ge\":{\"role\":\"assistant\",\"content\":\"abc\"},\"logprobs\":["
+        "{\"token\":\"abc\",\"logprob\":-1,\"bytes\":[97]}],\"done\":fals"
+        "e}\n",
+        "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\""
+        ":\"\",\"thinking\":\"t\"},\"done\":false}\r\n",
+        "\n",
+        "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\""
+        ":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\""
+        ":{\"a\":1}}}]},\"done\":false}\n",
+        NULL
+    };
+
     test_print = argc > 1;
 
     test_provider.dialect = &ngx_llm_ollama;
     test_provider.name = "ollama";
     test_provider.suffix = "ndjson";
+    ngx_str_set(&test_provider.target.provider, "ollama");
+    ngx_str_set(&test_provider.target.model, "llama3.2");
+
+    test_requests();
+    test_path_is("/api", "a/../b?c#d", "/api/chat");
+    test_headers_are("Content-Type: application/json" CRLF
+                     "Accept: application/json" CRLF,
+                     "Content-Type: application/json" CRLF
+                     "Accept: application/x-ndjson" CRLF
+                     "Authorization: Bearer key-1" CRLF);
 
     test_cases("responses.txt", test_response);
     test_cases("errors.txt", test_error);
     test_long_error("{\"error\":\"", "\"}");
     test_streams();
+    test_held(frames);
     test_time();
-    test_flat();
 
-    return test_done("ollama response");
+    return test_done("ollama");
 }
 
 
@@ -81,68 +105,4 @@ test_time(void)
         test_int(ngx_llm_ollama.read_response(&text, &res, &err), NGX_OK);
         test_int(res.created, times[i].seconds);
     }
-}
-
-
-/* a long stream takes no more memory than a short one */
-
-static void
-test_flat(void)
-{
-    size_t              held;
-    u_char             *pos;
-    ngx_str_t           text;
-    ngx_uint_t          i;
-    ngx_pool_t         *pool, *scratch;
-    ngx_llm_out_t       out;
-    ngx_llm_frame_t     frame;
-    ngx_llm_reader_t    reader;
-    u_char              buf[4096];
-
-    static char  *frames[] = {
-        "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"messa"
-        "ge\":{\"role\":\"assistant\",\"content\":\"abc\"},\"logprobs\":["
-        "{\"token\":\"abc\",\"logprob\":-1,\"bytes\":[97]}],\"done\":fals"
-        "e}\n",
-        "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\""
-        ":\"\",\"thinking\":\"t\"},\"done\":false}\r\n",
-        "\n",
-        "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\""
-        ":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\""
-        ":{\"a\":1}}}]},\"done\":false}\n",
-        NULL
-    };
-
-    test_case = "flat";
-    pool = test_reset();
-    scratch = ngx_create_pool(4096, &ngx_stubs_log);
-
-    test_int(ngx_llm_reader_init(&reader, &ngx_llm_ollama, pool, scratch),
-             NGX_OK);
-
-    reader.handler = test_dump_event;
-    reader.data = &out;
-
-    held = 0;
-
-    for (i = 0; i < 4 * 500; i++) {
-
-        text = test_string(frames[i % 4]);
-        pos = text.data;
-
-        ngx_llm_out_init(&out, NULL, buf, sizeof(buf), sizeof(buf));
-
-        test_int(ngx_llm_reader_next(&reader, &pos, pos + text.len, &frame),
-                 NGX_OK);
-
-        ngx_reset_pool(scratch);
-
-        if (i == 7) {
-            held = ngx_stubs_held;
-        }
-    }
-
-    test_int(ngx_stubs_held, held);
-
-    ngx_destroy_pool(scratch);
 }

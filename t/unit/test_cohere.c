@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * Cohere: answers, streams and errors in neutral form.
+ * Cohere: requests, path, headers; answers, streams and errors in neutral
+ * form.
  */
 
 
@@ -10,43 +11,9 @@
 #include "test_provider.h"
 
 
-static void test_flat(void);
-
-
 int
 main(int argc, char *const *argv)
 {
-    test_print = argc > 1;
-
-    test_provider.dialect = &ngx_llm_cohere;
-    test_provider.name = "cohere";
-    test_provider.suffix = "sse";
-
-    test_cases("responses.txt", test_response);
-    test_cases("errors.txt", test_error);
-    test_long_error("{\"message\":\"", "\"}");
-    test_streams();
-    test_flat();
-
-    return test_done("cohere response");
-}
-
-
-/* a long stream takes no more memory than a short one */
-
-static void
-test_flat(void)
-{
-    size_t              held;
-    u_char             *pos;
-    ngx_str_t           text;
-    ngx_uint_t          i;
-    ngx_pool_t         *pool, *scratch;
-    ngx_llm_out_t       out;
-    ngx_llm_frame_t     frame;
-    ngx_llm_reader_t    reader;
-    u_char              buf[4096];
-
     static char  *frames[] = {
         "data: {\"type\":\"message-start\",\"id\":\"r\",\"delta\":{\"mess"
         "age\":{\"role\":\"assistant\"}}}\n\n",
@@ -72,36 +39,27 @@ test_flat(void)
         NULL
     };
 
-    test_case = "flat";
-    pool = test_reset();
-    scratch = ngx_create_pool(4096, &ngx_stubs_log);
+    test_print = argc > 1;
 
-    test_int(ngx_llm_reader_init(&reader, &ngx_llm_cohere, pool, scratch),
-             NGX_OK);
+    test_provider.dialect = &ngx_llm_cohere;
+    test_provider.name = "cohere";
+    test_provider.suffix = "sse";
+    ngx_str_set(&test_provider.target.provider, "cohere");
+    ngx_str_set(&test_provider.target.model, "command-a-03-2025");
 
-    reader.handler = test_dump_event;
-    reader.data = &out;
+    test_requests();
+    test_path_is("/v2", "a/../b?c#d", "/v2/chat");
+    test_headers_are("Content-Type: application/json" CRLF
+                     "Accept: application/json" CRLF,
+                     "Content-Type: application/json" CRLF
+                     "Accept: text/event-stream" CRLF
+                     "Authorization: Bearer key-1" CRLF);
 
-    held = 0;
+    test_cases("responses.txt", test_response);
+    test_cases("errors.txt", test_error);
+    test_long_error("{\"message\":\"", "\"}");
+    test_streams();
+    test_held(frames);
 
-    for (i = 0; i < 8 * 500; i++) {
-
-        text = test_string(frames[i % 8]);
-        pos = text.data;
-
-        ngx_llm_out_init(&out, NULL, buf, sizeof(buf), sizeof(buf));
-
-        test_int(ngx_llm_reader_next(&reader, &pos, pos + text.len, &frame),
-                 NGX_OK);
-
-        ngx_reset_pool(scratch);
-
-        if (i == 15) {
-            held = ngx_stubs_held;
-        }
-    }
-
-    test_int(ngx_stubs_held, held);
-
-    ngx_destroy_pool(scratch);
+    return test_done("cohere");
 }
