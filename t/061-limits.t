@@ -854,7 +854,8 @@ deployment a x input=0 output=1; deployment b y tier=2 input=0 output=1000;
 
 
 === TEST 51: money: a fallback that is dearer is topped up, or passed over
---- errors
+--- error_log
+no other deployment of model "m" can take the request
 --- a
 status 500
 json {}
@@ -951,7 +952,6 @@ deployment a x; set_param max_tokens 900 force;
 === TEST 55: a fallback that may answer longer has to fit, too
 --- model
 deployment a gpt-4o; fallback other; cooldown off;
---- errors
 --- b
 ok from b
 --- http

@@ -55,9 +55,11 @@ ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data)
     ngx_http_llm_ctx_t  *ctx = data;
 
     ngx_int_t                rc;
+    ngx_uint_t               busy;
     ngx_http_request_t      *r;
     ngx_http_llm_attempt_t  *at;
 
+    busy = 0;
     r = ctx->request;
 
     for ( ;; ) {
@@ -85,7 +87,16 @@ ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data)
             rc = ngx_http_llm_next_attempt(r, ctx);
 
             if (rc == NGX_BUSY) {
+                ngx_log_error(NGX_LOG_INFO, pc->log, 0,
+                              "no other deployment of model \"%V\" can take "
+                              "the request", &ctx->model);
+
+                /* what the core makes of NGX_BUSY is an error's line */
+
+                pc->cached = 0;
                 pc->tries = 0;
+
+                return busy ? NGX_BUSY : NGX_DECLINED;
             }
 
             if (rc != NGX_OK) {
@@ -118,6 +129,8 @@ ngx_http_llm_get_peer(ngx_peer_connection_t *pc, void *data)
         if (rc != NGX_BUSY) {
             return rc;
         }
+
+        busy = 1;
 
         at->fail = NGX_LLM_FAIL_ERROR;
         ngx_http_llm_attempt_failed(at, at->fail);
