@@ -74,11 +74,15 @@ u_char *ngx_llm_json_string(u_char *p, u_char *last, ngx_uint_t *escaped);
 
 /*
  * p is at the first byte of a value: returns what is behind it, or NULL if it
- * is not right.  word(): a number or one of the three words; pass(): any, with
- * *values counted down for each in it, and not below 0; both leave odd ones to
- * the parser by NULL, such as those that are nested very deep.
+ * is not right.  word(): a number or one of the three words; digits(): a number
+ * without a sign, type and raw of the node are filled; quoted(): a string, text
+ * is its inside, escaped; pass(): any, with *values counted down for each in
+ * it, and not below 0; all leave odd ones to the parser by NULL, such as those
+ * that are nested very deep.
  */
 u_char *ngx_llm_json_word(u_char *p, u_char *last);
+u_char *ngx_llm_json_digits(u_char *p, u_char *last, ngx_llm_json_t *node);
+u_char *ngx_llm_json_quoted(u_char *p, u_char *last, ngx_str_t *text);
 u_char *ngx_llm_json_pass(u_char *p, u_char *last, ngx_uint_t *values);
 
 /*

@@ -20,6 +20,51 @@ static ngx_inline u_char *ngx_llm_json_usual(u_char *p, ngx_str_t *key);
 
 
 u_char *
+ngx_llm_json_digits(u_char *p, u_char *last, ngx_llm_json_t *node)
+{
+    if (*p < '0' || *p > '9') {
+        return NULL;
+    }
+
+    node->type = NGX_LLM_JSON_NUMBER;
+    node->raw.data = p;
+
+    p = ngx_llm_json_word(p, last);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    node->raw.len = p - node->raw.data;
+
+    return p;
+}
+
+
+u_char *
+ngx_llm_json_quoted(u_char *p, u_char *last, ngx_str_t *text)
+{
+    ngx_uint_t  escaped;
+
+    if (*p++ != '"') {
+        return NULL;
+    }
+
+    text->data = p;
+
+    p = ngx_llm_json_string(p, last, &escaped);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    text->len = p - text->data;
+
+    return p + 1;
+}
+
+
+u_char *
 ngx_llm_json_pass(u_char *p, u_char *last, ngx_uint_t *values)
 {
     u_char      close;

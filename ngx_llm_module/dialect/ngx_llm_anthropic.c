@@ -6,6 +6,7 @@
 
 #include "ngx_llm_anthropic.h"
 #include "ngx_llm_calls.h"
+#include "ngx_llm_events.h"
 #include "ngx_llm_scan.h"
 
 
@@ -180,9 +181,6 @@ ngx_int_t
 ngx_llm_anthropic_error(ngx_pool_t *pool, ngx_llm_json_t *root,
     ngx_uint_t status, ngx_llm_error_t *err)
 {
-    size_t           len;
-    u_char          *last, *next, *p;
-    uint32_t         c;
     ngx_str_t        message;
     ngx_llm_json_t  *error;
 
@@ -209,32 +207,7 @@ ngx_llm_anthropic_error(ngx_pool_t *pool, ngx_llm_json_t *root,
 
     ngx_llm_error_text(err, &message);
 
-    /* neither an escape nor a character is cut in two */
-
-    p = message.data;
-    last = p + message.len;
-
-    while (p < last) {
-        next = ngx_llm_anthropic_char(p, last, &c);
-
-        if (next - message.data > NGX_LLM_MAX_ERROR_TEXT) {
-            break;
-        }
-
-        p = next;
-    }
-
-    len = p - message.data;
-
-    err->message.data = ngx_pnalloc(pool, len);
-    if (err->message.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    err->message.len = len;
-    ngx_memcpy(err->message.data, message.data, len);
-
-    return NGX_OK;
+    return ngx_llm_answer_message(pool, &message, &err->message);
 }
 
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_anthropic_request.h"
+#include "ngx_llm_compose.h"
 
 
 static ngx_uint_t ngx_llm_anthropic_empty(ngx_llm_message_t *m);
@@ -40,14 +41,9 @@ ngx_llm_anthropic_prepare(ngx_llm_anthropic_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (m->role == NGX_LLM_ROLE_SYSTEM
-            || m->role == NGX_LLM_ROLE_DEVELOPER
-            || ngx_llm_anthropic_empty(m))
-        {
-            continue;
+        if (!ngx_llm_compose_is_system(m) && !ngx_llm_anthropic_empty(m)) {
+            last = m;
         }
-
-        last = m;
     }
 
     if (last == NULL) {
@@ -210,6 +206,7 @@ static ngx_int_t
 ngx_llm_anthropic_check_system(ngx_llm_anthropic_request_t *ctx,
     ngx_uint_t *n, ngx_uint_t *marked)
 {
+    ngx_int_t           rc;
     ngx_llm_part_t     *part;
     ngx_llm_message_t  *m;
 
@@ -218,9 +215,7 @@ ngx_llm_anthropic_check_system(ngx_llm_anthropic_request_t *ctx,
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (m->role != NGX_LLM_ROLE_SYSTEM
-            && m->role != NGX_LLM_ROLE_DEVELOPER)
-        {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 
@@ -230,14 +225,10 @@ ngx_llm_anthropic_check_system(ngx_llm_anthropic_request_t *ctx,
                 continue;
             }
 
-            if (part->type != NGX_LLM_PART_TEXT
-                && part->type != NGX_LLM_PART_REFUSAL)
-            {
-                return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
-                                     "invalid_request_error", NULL,
-                                     "messages",
-                                     "messages[%ui]: a system message can "
-                                     "hold only text", m->index);
+            rc = ngx_llm_compose_system_part(ctx->chat->pool, m, part,
+                                             ctx->err);
+            if (rc != NGX_OK) {
+                return rc;
             }
 
             *n += 1;
@@ -263,9 +254,7 @@ ngx_llm_anthropic_write_system_blocks(ngx_llm_anthropic_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (m->role != NGX_LLM_ROLE_SYSTEM
-            && m->role != NGX_LLM_ROLE_DEVELOPER)
-        {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 
@@ -309,9 +298,7 @@ ngx_llm_anthropic_write_system_text(ngx_llm_anthropic_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (m->role != NGX_LLM_ROLE_SYSTEM
-            && m->role != NGX_LLM_ROLE_DEVELOPER)
-        {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 

@@ -78,8 +78,6 @@ static const ngx_llm_anthropic_plain_name_t *ngx_llm_anthropic_plain_name(
     const ngx_llm_anthropic_plain_name_t *name, ngx_str_t *key);
 static u_char *ngx_llm_anthropic_plain_count(u_char *p, u_char *last,
     int64_t *count);
-static u_char *ngx_llm_anthropic_plain_string(u_char *p, u_char *last,
-    ngx_str_t *text);
 static void ngx_llm_anthropic_plain_totals(ngx_llm_anthropic_plain_t *plain,
     ngx_llm_usage_t *usage);
 
@@ -229,11 +227,11 @@ ngx_llm_anthropic_plain_root(ngx_llm_anthropic_plain_t *plain, u_char *p,
 
         } else if (ngx_llm_json_key_is(&key, "id")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_ID;
-            p = ngx_llm_anthropic_plain_string(p, last, &plain->id);
+            p = ngx_llm_json_quoted(p, last, &plain->id);
 
         } else if (ngx_llm_json_key_is(&key, "type")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_TYPE;
-            p = ngx_llm_anthropic_plain_string(p, last, &word);
+            p = ngx_llm_json_quoted(p, last, &word);
 
             if (p == NULL || !ngx_llm_json_key_is(&word, "message")) {
                 return NULL;
@@ -241,20 +239,20 @@ ngx_llm_anthropic_plain_root(ngx_llm_anthropic_plain_t *plain, u_char *p,
 
         } else if (ngx_llm_json_key_is(&key, "role")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_ROLE;
-            p = ngx_llm_anthropic_plain_string(p, last, &word);
+            p = ngx_llm_json_quoted(p, last, &word);
 
         } else if (ngx_llm_json_key_is(&key, "model")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_MODEL;
-            p = ngx_llm_anthropic_plain_string(p, last, &plain->model);
+            p = ngx_llm_json_quoted(p, last, &plain->model);
 
         } else if (ngx_llm_json_key_is(&key, "stop_reason")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_REASON;
-            p = ngx_llm_anthropic_plain_string(p, last, &plain->reason);
+            p = ngx_llm_json_quoted(p, last, &plain->reason);
 
         } else if (ngx_llm_json_key_is(&key, "stop_sequence")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_SEQUENCE;
             p = (*p == 'n') ? ngx_llm_json_word(p, last)
-                            : ngx_llm_anthropic_plain_string(p, last,
+                            : ngx_llm_json_quoted(p, last,
                                                           &plain->sequence);
 
         } else if (*p == 'n') {
@@ -332,7 +330,7 @@ ngx_llm_anthropic_plain_block(ngx_llm_anthropic_plain_t *plain, u_char *p,
 
         if (ngx_llm_json_key_is(&key, "type")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_TYPE;
-            p = ngx_llm_anthropic_plain_string(p, last, &word);
+            p = ngx_llm_json_quoted(p, last, &word);
 
             if (p == NULL || !ngx_llm_json_key_is(&word, "text")) {
                 return NULL;
@@ -340,7 +338,7 @@ ngx_llm_anthropic_plain_block(ngx_llm_anthropic_plain_t *plain, u_char *p,
 
         } else if (ngx_llm_json_key_is(&key, "text")) {
             bit = NGX_LLM_ANTHROPIC_PLAIN_TEXT;
-            p = ngx_llm_anthropic_plain_string(p, last, &plain->text);
+            p = ngx_llm_json_quoted(p, last, &plain->text);
 
         } else if (ngx_llm_json_key_is(&key, "citations") && *p == 'n') {
             bit = 0;
@@ -409,7 +407,7 @@ ngx_llm_anthropic_plain_usage(ngx_llm_anthropic_plain_t *plain,
             p = ngx_llm_anthropic_plain_usage(plain, name->details, p, last);
 
         } else if (name->count == NGX_LLM_ANTHROPIC_PLAIN_TIER) {
-            p = ngx_llm_anthropic_plain_string(p, last, &plain->tier);
+            p = ngx_llm_json_quoted(p, last, &plain->tier);
 
         } else {
             p = ngx_llm_anthropic_plain_count(p, last,
@@ -445,53 +443,15 @@ ngx_llm_anthropic_plain_count(u_char *p, u_char *last, int64_t *count)
 {
     ngx_llm_json_t  node;
 
-    if (*p < '0' || *p > '9') {
-        return NULL;
-    }
+    p = ngx_llm_json_digits(p, last, &node);
 
-    node.type = NGX_LLM_JSON_NUMBER;
-    node.raw.data = p;
-
-    p = ngx_llm_json_word(p, last);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    node.raw.len = p - node.raw.data;
-
-    if (ngx_llm_json_int(&node, count) != NGX_OK
+    if (p == NULL || ngx_llm_json_int(&node, count) != NGX_OK
         || *count > NGX_LLM_ANTHROPIC_MAX_COUNT)
     {
         return NULL;
     }
 
     return p;
-}
-
-
-/* p is where a value begins: a string's inside, escaped, and what is behind */
-
-static u_char *
-ngx_llm_anthropic_plain_string(u_char *p, u_char *last, ngx_str_t *text)
-{
-    ngx_uint_t  escaped;
-
-    if (*p++ != '"') {
-        return NULL;
-    }
-
-    text->data = p;
-
-    p = ngx_llm_json_string(p, last, &escaped);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    text->len = p - text->data;
-
-    return p + 1;
 }
 
 

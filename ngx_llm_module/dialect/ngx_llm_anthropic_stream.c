@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_anthropic.h"
+#include "ngx_llm_events.h"
 
 
 typedef ngx_int_t (*ngx_llm_anthropic_event_pt)(ngx_llm_reader_t *reader,
@@ -57,15 +58,11 @@ static void ngx_llm_anthropic_citation_delta(ngx_llm_reader_t *reader,
     ngx_llm_json_t *citation);
 static ngx_int_t ngx_llm_anthropic_close(ngx_llm_reader_t *reader);
 static ngx_int_t ngx_llm_anthropic_close_text(ngx_llm_reader_t *reader);
-static ngx_int_t ngx_llm_anthropic_emit(ngx_llm_reader_t *reader,
-    ngx_llm_event_e type, ngx_str_t *text);
 static ngx_int_t ngx_llm_anthropic_emit_text(ngx_llm_reader_t *reader,
     ngx_str_t *text);
 static ngx_int_t ngx_llm_anthropic_emit_finish(ngx_llm_reader_t *reader,
     ngx_llm_finish_e finish, ngx_str_t *stop_sequence);
-static ngx_int_t ngx_llm_anthropic_emit_usage(ngx_llm_reader_t *reader);
 static ngx_int_t ngx_llm_anthropic_emit_done(ngx_llm_reader_t *reader);
-static ngx_int_t ngx_llm_anthropic_bad_event(ngx_llm_reader_t *reader);
 
 
 static ngx_llm_anthropic_event_t  ngx_llm_anthropic_events[] = {
@@ -129,7 +126,7 @@ ngx_llm_anthropic_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     root = ngx_llm_json_parse(reader->scratch, &frame->data, NULL);
 
     if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
-        return ngx_llm_anthropic_bad_event(reader);
+        return ngx_llm_event_invalid(reader);
     }
 
     type = ngx_llm_json_str(root, "type");
@@ -199,7 +196,7 @@ ngx_llm_anthropic_message_start(ngx_llm_reader_t *reader,
 
     /* what the prompt cost is known even if the client leaves */
 
-    return ngx_llm_anthropic_emit_usage(reader);
+    return ngx_llm_event_usage(reader);
 }
 
 
@@ -239,7 +236,7 @@ ngx_llm_anthropic_block_start(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 
         text = ngx_llm_json_str(block, "thinking");
 
-        return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REASONING, &text);
+        return ngx_llm_event_text(reader, NGX_LLM_EVENT_REASONING, &text);
     }
 
     if (ngx_llm_json_is(&type, "tool_use")) {
@@ -251,7 +248,7 @@ ngx_llm_anthropic_block_start(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
     if (ngx_llm_json_is(&type, "redacted_thinking")) {
         text = ngx_llm_json_str(block, "data");
 
-        return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REDACTED, &text);
+        return ngx_llm_event_text(reader, NGX_LLM_EVENT_REDACTED, &text);
     }
 
     return NGX_OK;
@@ -394,7 +391,7 @@ ngx_llm_anthropic_delta(ngx_llm_reader_t *reader,
         return ngx_llm_anthropic_input_delta(reader, text);
 
     default:
-        return ngx_llm_anthropic_emit(reader, delta->event, text);
+        return ngx_llm_event_text(reader, delta->event, text);
     }
 }
 
@@ -584,7 +581,6 @@ ngx_llm_anthropic_close(ngx_llm_reader_t *reader)
 {
     ngx_int_t                    rc;
     ngx_str_t                    text;
-    ngx_llm_event_t              ev;
     ngx_llm_anthropic_reader_t  *state;
     ngx_llm_anthropic_block_e    kind;
 
@@ -619,12 +615,7 @@ ngx_llm_anthropic_close(ngx_llm_reader_t *reader)
         return rc;
     }
 
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_TOOL_END;
-    ev.tool = state->ntools - 1;
-
-    return reader->handler(reader->data, &ev);
+    return ngx_llm_event_call_end(reader, state->ntools - 1);
 }
 
 
@@ -659,7 +650,7 @@ ngx_llm_anthropic_close_text(ngx_llm_reader_t *reader)
         text.data = out.start;
         text.len = ngx_llm_out_len(&out);
 
-        rc = ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_ANNOTATION, &text);
+        rc = ngx_llm_event_text(reader, NGX_LLM_EVENT_ANNOTATION, &text);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -701,7 +692,7 @@ ngx_llm_anthropic_message_delta(ngx_llm_reader_t *reader,
             text = ngx_llm_json_str(ngx_llm_json_get(delta, "stop_details"),
                                     "explanation");
 
-            rc = ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_REFUSAL, &text);
+            rc = ngx_llm_event_text(reader, NGX_LLM_EVENT_REFUSAL, &text);
             if (rc != NGX_OK) {
                 return rc;
             }
@@ -713,7 +704,7 @@ ngx_llm_anthropic_message_delta(ngx_llm_reader_t *reader,
         }
     }
 
-    return ngx_llm_anthropic_emit_usage(reader);
+    return ngx_llm_event_usage(reader);
 }
 
 
@@ -742,45 +733,18 @@ ngx_llm_anthropic_error_event(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 {
     ngx_int_t        rc;
     ngx_llm_error_t  err;
-    ngx_llm_event_t  ev;
 
     rc = ngx_llm_anthropic_error(reader->scratch, root, 0, &err);
 
     if (rc == NGX_DECLINED) {
-        return ngx_llm_anthropic_bad_event(reader);
+        return ngx_llm_event_invalid(reader);
     }
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_ERROR;
-    ev.error = &err;
-
-    reader->failed = 1;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
-ngx_llm_anthropic_emit(ngx_llm_reader_t *reader, ngx_llm_event_e type,
-    ngx_str_t *text)
-{
-    ngx_llm_event_t  ev;
-
-    if (text->len == 0) {
-        return NGX_OK;
-    }
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = type;
-    ev.text = *text;
-
-    return reader->handler(reader->data, &ev);
+    return ngx_llm_event_error(reader, &err);
 }
 
 
@@ -792,7 +756,7 @@ ngx_llm_anthropic_emit_text(ngx_llm_reader_t *reader, ngx_str_t *text)
     state = reader->state;
     state->chars += ngx_llm_anthropic_count(text);
 
-    return ngx_llm_anthropic_emit(reader, NGX_LLM_EVENT_TEXT, text);
+    return ngx_llm_event_text(reader, NGX_LLM_EVENT_TEXT, text);
 }
 
 
@@ -828,29 +792,10 @@ ngx_llm_anthropic_emit_finish(ngx_llm_reader_t *reader,
 
 
 static ngx_int_t
-ngx_llm_anthropic_emit_usage(ngx_llm_reader_t *reader)
-{
-    ngx_llm_event_t  ev;
-
-    if (!reader->usage.reported) {
-        return NGX_OK;
-    }
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_USAGE;
-    ev.usage = &reader->usage;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
 ngx_llm_anthropic_emit_done(ngx_llm_reader_t *reader)
 {
     ngx_int_t                    rc;
     ngx_str_t                    none;
-    ngx_llm_event_t              ev;
     ngx_llm_anthropic_reader_t  *state;
 
     state = reader->state;
@@ -866,38 +811,5 @@ ngx_llm_anthropic_emit_done(ngx_llm_reader_t *reader)
         return rc;
     }
 
-    reader->done = 1;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_DONE;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
-ngx_llm_anthropic_bad_event(ngx_llm_reader_t *reader)
-{
-    ngx_llm_error_t  err;
-    ngx_llm_event_t  ev;
-
-    if (ngx_llm_error(reader->scratch, &err, 502, "server_error",
-                      "invalid_response", NULL,
-                      "provider sent an event that is not valid")
-        == NGX_ERROR)
-    {
-        return NGX_ERROR;
-    }
-
-    err.fail = NGX_LLM_FAIL_INVALID;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_ERROR;
-    ev.error = &err;
-
-    reader->failed = 1;
-
-    return reader->handler(reader->data, &ev);
+    return ngx_llm_event_done(reader);
 }

@@ -7,15 +7,13 @@
 
 
 #include "ngx_llm_anthropic_request.h"
+#include "ngx_llm_compose.h"
 
 
 static ngx_uint_t ngx_llm_anthropic_allowed(ngx_llm_anthropic_request_t *ctx,
     ngx_llm_tool_t *tool);
 static ngx_int_t ngx_llm_anthropic_write_tool(
     ngx_llm_anthropic_request_t *ctx, ngx_llm_tool_t *tool);
-static ngx_int_t ngx_llm_anthropic_schema_node(
-    ngx_llm_anthropic_request_t *ctx, ngx_llm_tool_t *tool,
-    ngx_llm_json_t **node);
 static void ngx_llm_anthropic_write_web_search(
     ngx_llm_anthropic_request_t *ctx, ngx_llm_json_t *node);
 
@@ -206,7 +204,7 @@ ngx_llm_anthropic_write_tool(ngx_llm_anthropic_request_t *ctx,
         ngx_llm_out_str(out, &tool->schema);
 
     } else {
-        rc = ngx_llm_anthropic_schema_node(ctx, tool, &schema);
+        rc = ngx_llm_compose_schema_node(ctx->chat->pool, tool, &schema);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -223,37 +221,6 @@ ngx_llm_anthropic_write_tool(ngx_llm_anthropic_request_t *ctx,
     ngx_llm_out_char(out, '}');
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_anthropic_schema_node(ngx_llm_anthropic_request_t *ctx,
-    ngx_llm_tool_t *tool, ngx_llm_json_t **node)
-{
-    ngx_llm_json_t  *function;
-
-    *node = NULL;
-
-    if (tool->schema.len == 0) {
-        return NGX_OK;
-    }
-
-    /* mostly it is in the tree already */
-
-    if (tool->node != NULL) {
-        function = ngx_llm_json_get(tool->node, "function");
-
-        *node = ngx_llm_json_get(function ? function : tool->node,
-                                 "parameters");
-
-        if (*node != NULL && (*node)->raw.data == tool->schema.data) {
-            return NGX_OK;
-        }
-    }
-
-    *node = ngx_llm_json_parse(ctx->chat->pool, &tool->schema, NULL);
-
-    return (*node == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -7,9 +7,9 @@
 
 
 #include "ngx_llm_bedrock_request.h"
+#include "ngx_llm_compose.h"
 
 
-static ngx_uint_t ngx_llm_bedrock_is_system(ngx_llm_message_t *m);
 static ngx_uint_t ngx_llm_bedrock_empty(ngx_llm_bedrock_request_t *ctx,
     ngx_llm_message_t *m);
 static ngx_int_t ngx_llm_bedrock_check_system(ngx_llm_bedrock_request_t *ctx,
@@ -39,7 +39,7 @@ ngx_llm_bedrock_prepare(ngx_llm_bedrock_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_bedrock_is_system(m) && !ngx_llm_bedrock_empty(ctx, m)) {
+        if (!ngx_llm_compose_is_system(m) && !ngx_llm_bedrock_empty(ctx, m)) {
             last = m;
         }
 
@@ -65,13 +65,6 @@ ngx_llm_bedrock_prepare(ngx_llm_bedrock_request_t *ctx)
 
         ctx->prefill = ngx_llm_bedrock_last(ctx, last);
     }
-}
-
-
-static ngx_uint_t
-ngx_llm_bedrock_is_system(ngx_llm_message_t *m)
-{
-    return m->role == NGX_LLM_ROLE_SYSTEM || m->role == NGX_LLM_ROLE_DEVELOPER;
 }
 
 
@@ -193,6 +186,7 @@ ngx_llm_bedrock_write_system(ngx_llm_bedrock_request_t *ctx)
 static ngx_int_t
 ngx_llm_bedrock_check_system(ngx_llm_bedrock_request_t *ctx, ngx_uint_t *n)
 {
+    ngx_int_t           rc;
     ngx_llm_part_t     *part;
     ngx_llm_message_t  *m;
 
@@ -200,7 +194,7 @@ ngx_llm_bedrock_check_system(ngx_llm_bedrock_request_t *ctx, ngx_uint_t *n)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_bedrock_is_system(m)) {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 
@@ -210,14 +204,10 @@ ngx_llm_bedrock_check_system(ngx_llm_bedrock_request_t *ctx, ngx_uint_t *n)
                 continue;
             }
 
-            if (part->type != NGX_LLM_PART_TEXT
-                && part->type != NGX_LLM_PART_REFUSAL)
-            {
-                return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
-                                     "invalid_request_error", NULL,
-                                     "messages",
-                                     "messages[%ui]: a system message can "
-                                     "hold only text", m->index);
+            rc = ngx_llm_compose_system_part(ctx->chat->pool, m, part,
+                                             ctx->err);
+            if (rc != NGX_OK) {
+                return rc;
             }
 
             *n += 1;
@@ -239,7 +229,7 @@ ngx_llm_bedrock_write_system_blocks(ngx_llm_bedrock_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_bedrock_is_system(m)) {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_llm_bedrock.h"
+#include "ngx_llm_events.h"
 
 
 typedef ngx_int_t (*ngx_llm_bedrock_event_pt)(ngx_llm_reader_t *reader,
@@ -48,11 +49,6 @@ static ngx_int_t ngx_llm_bedrock_delta_citation(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root, ngx_llm_json_t *node);
 static ngx_int_t ngx_llm_bedrock_tell_text(ngx_llm_reader_t *reader,
     ngx_str_t *text);
-static ngx_int_t ngx_llm_bedrock_tell(ngx_llm_reader_t *reader,
-    ngx_llm_event_e type, ngx_str_t *text);
-static ngx_int_t ngx_llm_bedrock_tell_error(ngx_llm_reader_t *reader,
-    ngx_llm_error_t *err);
-static ngx_int_t ngx_llm_bedrock_bad_event(ngx_llm_reader_t *reader);
 
 
 static ngx_llm_bedrock_event_t  ngx_llm_bedrock_events[] = {
@@ -90,7 +86,7 @@ ngx_llm_bedrock_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
         root = ngx_llm_json_parse(reader->scratch, &frame->data, NULL);
 
         if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
-            return ngx_llm_bedrock_bad_event(reader);
+            return ngx_llm_event_invalid(reader);
         }
 
         return ngx_llm_bedrock_chunk(reader, root);
@@ -112,7 +108,7 @@ ngx_llm_bedrock_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     root = ngx_llm_json_parse(reader->scratch, &frame->data, NULL);
 
     if (root == NULL || root->type != NGX_LLM_JSON_OBJECT) {
-        return ngx_llm_bedrock_bad_event(reader);
+        return ngx_llm_event_invalid(reader);
     }
 
     if (ngx_llm_bedrock_start(reader) != NGX_OK) {
@@ -126,7 +122,6 @@ ngx_llm_bedrock_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 ngx_int_t
 ngx_llm_bedrock_read_end(ngx_llm_reader_t *reader)
 {
-    ngx_str_t                  none;
     ngx_llm_bedrock_reader_t  *state;
 
     state = reader->state;
@@ -141,11 +136,7 @@ ngx_llm_bedrock_read_end(ngx_llm_reader_t *reader)
 
     /* it is whole without the counts, too */
 
-    reader->done = 1;
-
-    ngx_str_null(&none);
-
-    return ngx_llm_bedrock_tell(reader, NGX_LLM_EVENT_DONE, &none);
+    return ngx_llm_event_done(reader);
 }
 
 
@@ -179,7 +170,7 @@ ngx_llm_bedrock_exception(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 
     ngx_llm_bedrock_error(reader->scratch, 0, &frame->name, &text, &err);
 
-    return ngx_llm_bedrock_tell_error(reader, &err);
+    return ngx_llm_event_error(reader, &err);
 }
 
 
@@ -213,7 +204,7 @@ ngx_llm_bedrock_chunk(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
     }
 
     if (ngx_decode_base64(&frame.data, &text) != NGX_OK) {
-        return ngx_llm_bedrock_bad_event(reader);
+        return ngx_llm_event_invalid(reader);
     }
 
     return ngx_llm_anthropic_read_frame(reader, &frame);
@@ -225,7 +216,7 @@ ngx_llm_bedrock_chunk(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 static ngx_int_t
 ngx_llm_bedrock_start(ngx_llm_reader_t *reader)
 {
-    ngx_str_t                  none;
+    ngx_llm_event_t            ev;
     ngx_llm_bedrock_reader_t  *state;
 
     state = reader->state;
@@ -236,9 +227,11 @@ ngx_llm_bedrock_start(ngx_llm_reader_t *reader)
 
     state->started = 1;
 
-    ngx_str_null(&none);
+    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
 
-    return ngx_llm_bedrock_tell(reader, NGX_LLM_EVENT_START, &none);
+    ev.type = NGX_LLM_EVENT_START;
+
+    return reader->handler(reader->data, &ev);
 }
 
 
@@ -456,7 +449,7 @@ ngx_llm_bedrock_delta_reasoning(ngx_llm_reader_t *reader,
 
         state->produced = 1;
 
-        return ngx_llm_bedrock_tell(reader, deltas[i].event, &text);
+        return ngx_llm_event_text(reader, deltas[i].event, &text);
     }
 
     return NGX_OK;
@@ -611,7 +604,7 @@ ngx_llm_bedrock_close_text(ngx_llm_reader_t *reader)
     text.data = out.start;
     text.len = ngx_llm_out_len(&out);
 
-    return ngx_llm_bedrock_tell(reader, NGX_LLM_EVENT_ANNOTATION, &text);
+    return ngx_llm_event_text(reader, NGX_LLM_EVENT_ANNOTATION, &text);
 }
 
 
@@ -654,7 +647,7 @@ ngx_llm_bedrock_message_stop(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
             return NGX_ERROR;
         }
 
-        return ngx_llm_bedrock_tell_error(reader, &err);
+        return ngx_llm_event_error(reader, &err);
     }
 
     reader->finish = ev.finish;
@@ -668,9 +661,7 @@ ngx_llm_bedrock_message_stop(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 static ngx_int_t
 ngx_llm_bedrock_metadata(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 {
-    ngx_str_t                  none;
     ngx_llm_json_t            *usage;
-    ngx_llm_event_t            ev;
     ngx_llm_bedrock_reader_t  *state;
 
     state = reader->state;
@@ -681,12 +672,7 @@ ngx_llm_bedrock_metadata(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
 
         ngx_llm_bedrock_usage(usage, &reader->usage);
 
-        ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-        ev.type = NGX_LLM_EVENT_USAGE;
-        ev.usage = &reader->usage;
-
-        if (reader->handler(reader->data, &ev) != NGX_OK) {
+        if (ngx_llm_event_usage(reader) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -695,11 +681,7 @@ ngx_llm_bedrock_metadata(ngx_llm_reader_t *reader, ngx_llm_json_t *root)
         return NGX_OK;
     }
 
-    reader->done = 1;
-
-    ngx_str_null(&none);
-
-    return ngx_llm_bedrock_tell(reader, NGX_LLM_EVENT_DONE, &none);
+    return ngx_llm_event_done(reader);
 }
 
 
@@ -713,55 +695,5 @@ ngx_llm_bedrock_tell_text(ngx_llm_reader_t *reader, ngx_str_t *text)
     state->produced = 1;
     state->chars += ngx_llm_anthropic_count(text);
 
-    return ngx_llm_bedrock_tell(reader, NGX_LLM_EVENT_TEXT, text);
-}
-
-
-static ngx_int_t
-ngx_llm_bedrock_tell(ngx_llm_reader_t *reader, ngx_llm_event_e type,
-    ngx_str_t *text)
-{
-    ngx_llm_event_t  ev;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = type;
-    ev.text = *text;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
-ngx_llm_bedrock_tell_error(ngx_llm_reader_t *reader, ngx_llm_error_t *err)
-{
-    ngx_llm_event_t  ev;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_ERROR;
-    ev.error = err;
-
-    reader->failed = 1;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
-ngx_llm_bedrock_bad_event(ngx_llm_reader_t *reader)
-{
-    ngx_llm_error_t  err;
-
-    if (ngx_llm_error(reader->scratch, &err, 502, "server_error",
-                      "invalid_response", NULL,
-                      "provider sent an event that is not valid")
-        == NGX_ERROR)
-    {
-        return NGX_ERROR;
-    }
-
-    err.fail = NGX_LLM_FAIL_INVALID;
-
-    return ngx_llm_bedrock_tell_error(reader, &err);
+    return ngx_llm_event_text(reader, NGX_LLM_EVENT_TEXT, text);
 }

@@ -134,26 +134,7 @@ ngx_llm_compose_member(ngx_llm_compose_t *rq, char *name)
 ngx_int_t
 ngx_llm_compose_drop(ngx_llm_compose_t *rq, char *name)
 {
-    ngx_str_t    s, *dropped;
-    ngx_uint_t   i;
-
-    s.data = (u_char *) name;
-    s.len = ngx_strlen(name);
-
-    if (rq->chat->dropped != NULL) {
-        dropped = rq->chat->dropped->elts;
-
-        for (i = 0; i < rq->chat->dropped->nelts; i++) {
-
-            if (dropped[i].len == s.len
-                && ngx_memcmp(dropped[i].data, s.data, s.len) == 0)
-            {
-                return NGX_OK;
-            }
-        }
-    }
-
-    return ngx_llm_params_dropped(rq->chat, &s);
+    return ngx_llm_params_drop(rq->chat, name);
 }
 
 

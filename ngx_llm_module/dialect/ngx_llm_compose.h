@@ -97,6 +97,10 @@ ngx_int_t ngx_llm_compose_tools(ngx_llm_compose_t *rq, ngx_uint_t named);
 /* the schema of a function; an object without members where it has none */
 void ngx_llm_compose_schema(ngx_llm_tool_t *tool, ngx_str_t *raw);
 
+/* the same as a tree; NULL where it has none; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_llm_compose_schema_node(ngx_pool_t *pool, ngx_llm_tool_t *tool,
+    ngx_llm_json_t **node);
+
 /*
  * ,"name":["a","b"] of the stop sequences; empty ones are left out; more than
  * max are refused (d: the first ones)
@@ -126,12 +130,24 @@ ngx_uint_t ngx_llm_compose_joined(ngx_llm_out_t *out, ngx_llm_part_t *parts,
 ngx_llm_part_t *ngx_llm_compose_part(ngx_llm_part_t *parts,
     ngx_llm_part_e type);
 
+/* texts of a message and what it refuses with, in one */
+void ngx_llm_compose_write_text(ngx_llm_compose_t *rq, ngx_llm_message_t *m);
+ngx_uint_t ngx_llm_compose_has_text(ngx_llm_message_t *m);
+
+/* an assistant's without texts and calls */
+ngx_uint_t ngx_llm_compose_silent(ngx_llm_message_t *m);
+
 /* system and developer; NGX_DECLINED: one holds something else than text */
 ngx_uint_t ngx_llm_compose_is_system(ngx_llm_message_t *m);
+ngx_int_t ngx_llm_compose_system_part(ngx_pool_t *pool, ngx_llm_message_t *m,
+    ngx_llm_part_t *part, ngx_llm_error_t *err);
 ngx_int_t ngx_llm_compose_check_system(ngx_llm_compose_t *rq);
 
 /* all system messages, a blank line between them; number of texts */
 ngx_uint_t ngx_llm_compose_system(ngx_llm_compose_t *rq, ngx_llm_out_t *out);
+
+/* the same as a message of its own; n: 1 if there is one, else 0 */
+ngx_int_t ngx_llm_compose_write_system(ngx_llm_compose_t *rq, ngx_uint_t *n);
 
 /* the text of a file that holds text, escaped; NGX_DECLINED: it does not */
 ngx_int_t ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
@@ -140,6 +156,9 @@ ngx_int_t ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
 /* "data:TYPE;base64,..." without quotes */
 void ngx_llm_compose_data_url(ngx_llm_part_t *part, char *type,
     ngx_llm_out_t *out);
+
+/* {"type":"image_url",...} as OpenAI has it */
+void ngx_llm_compose_write_image(ngx_llm_compose_t *rq, ngx_llm_part_t *part);
 
 /*
  * A call's arguments as a raw object.  What is no object becomes
@@ -159,6 +178,10 @@ ngx_llm_compose_call_t *ngx_llm_compose_result(ngx_llm_compose_t *rq,
 /* the entry of a call in message "turn" */
 ngx_llm_compose_call_t *ngx_llm_compose_call(ngx_llm_compose_t *rq,
     ngx_llm_part_t *part, ngx_uint_t turn);
+
+/* ,"tool_calls":[...] as OpenAI has them; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_llm_compose_write_calls(ngx_llm_compose_t *rq,
+    ngx_llm_message_t *m, ngx_uint_t turn);
 
 /* refuses a result that belongs to no call */
 ngx_int_t ngx_llm_compose_no_call(ngx_llm_compose_t *rq,

@@ -54,6 +54,31 @@ ngx_llm_compose_joined(ngx_llm_out_t *out, ngx_llm_part_t *parts,
 }
 
 
+void
+ngx_llm_compose_write_text(ngx_llm_compose_t *rq, ngx_llm_message_t *m)
+{
+    (void) ngx_llm_compose_joined(rq->out, m->parts, NGX_LLM_PART_TEXT,
+                                  NGX_LLM_PART_REFUSAL, "");
+}
+
+
+ngx_uint_t
+ngx_llm_compose_has_text(ngx_llm_message_t *m)
+{
+    return ngx_llm_compose_part(m->parts, NGX_LLM_PART_TEXT) != NULL
+           || ngx_llm_compose_part(m->parts, NGX_LLM_PART_REFUSAL) != NULL;
+}
+
+
+ngx_uint_t
+ngx_llm_compose_silent(ngx_llm_message_t *m)
+{
+    return m->role == NGX_LLM_ROLE_ASSISTANT
+           && !ngx_llm_compose_has_text(m)
+           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_TOOL_CALL) == NULL;
+}
+
+
 ngx_llm_part_t *
 ngx_llm_compose_part(ngx_llm_part_t *parts, ngx_llm_part_e type)
 {
@@ -85,8 +110,25 @@ ngx_llm_compose_is_system(ngx_llm_message_t *m)
 
 
 ngx_int_t
+ngx_llm_compose_system_part(ngx_pool_t *pool, ngx_llm_message_t *m,
+    ngx_llm_part_t *part, ngx_llm_error_t *err)
+{
+    if (part->type == NGX_LLM_PART_TEXT || part->type == NGX_LLM_PART_REFUSAL)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_llm_error(pool, err, 400, "invalid_request_error", NULL,
+                         "messages",
+                         "messages[%ui]: a system message can hold only text",
+                         m->index);
+}
+
+
+ngx_int_t
 ngx_llm_compose_check_system(ngx_llm_compose_t *rq)
 {
+    ngx_int_t           rc;
     ngx_llm_part_t     *part;
     ngx_llm_message_t  *m;
 
@@ -98,14 +140,10 @@ ngx_llm_compose_check_system(ngx_llm_compose_t *rq)
 
         for (part = m->parts; part; part = part->next) {
 
-            if (part->type != NGX_LLM_PART_TEXT
-                && part->type != NGX_LLM_PART_REFUSAL)
-            {
-                return ngx_llm_error(rq->chat->pool, rq->err, 400,
-                                     "invalid_request_error", NULL,
-                                     "messages",
-                                     "messages[%ui]: a system message can "
-                                     "hold only text", m->index);
+            rc = ngx_llm_compose_system_part(rq->chat->pool, m, part,
+                                             rq->err);
+            if (rc != NGX_OK) {
+                return rc;
             }
         }
     }
@@ -124,11 +162,7 @@ ngx_llm_compose_system(ngx_llm_compose_t *rq, ngx_llm_out_t *out)
 
     for (m = rq->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_compose_is_system(m)
-            || (ngx_llm_compose_part(m->parts, NGX_LLM_PART_TEXT) == NULL
-                && ngx_llm_compose_part(m->parts, NGX_LLM_PART_REFUSAL)
-                   == NULL))
-        {
+        if (!ngx_llm_compose_is_system(m) || !ngx_llm_compose_has_text(m)) {
             continue;
         }
 
@@ -141,6 +175,31 @@ ngx_llm_compose_system(ngx_llm_compose_t *rq, ngx_llm_out_t *out)
     }
 
     return n;
+}
+
+
+ngx_int_t
+ngx_llm_compose_write_system(ngx_llm_compose_t *rq, ngx_uint_t *n)
+{
+    ngx_llm_out_t  system;
+
+    ngx_llm_out_init(&system, rq->chat->pool, NULL, 0, NGX_MAX_INT32_VALUE);
+
+    *n = (ngx_llm_compose_system(rq, &system) != 0);
+
+    if (*n == 0) {
+        return NGX_OK;
+    }
+
+    if (system.failed) {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_out_lit(rq->out, "{\"role\":\"system\",\"content\":\"");
+    ngx_llm_out_data(rq->out, system.start, ngx_llm_out_len(&system));
+    ngx_llm_out_lit(rq->out, "\"}");
+
+    return NGX_OK;
 }
 
 
@@ -225,6 +284,39 @@ ngx_llm_compose_data_url(ngx_llm_part_t *part, char *type, ngx_llm_out_t *out)
 
     ngx_llm_out_lit(out, ";base64,");
     ngx_llm_out_str(out, &part->data);
+}
+
+
+void
+ngx_llm_compose_write_image(ngx_llm_compose_t *rq, ngx_llm_part_t *part)
+{
+    ngx_str_t       detail;
+    ngx_llm_out_t  *out;
+
+    out = rq->out;
+
+    ngx_llm_out_lit(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"");
+
+    if (part->data.len) {
+        ngx_llm_compose_data_url(part, "image/jpeg", out);
+
+    } else {
+        ngx_llm_out_str(out, &part->url);
+    }
+
+    ngx_llm_out_char(out, '"');
+
+    detail = ngx_llm_json_str(ngx_llm_json_get(part->node, "image_url"),
+                              "detail");
+
+    if (ngx_llm_json_is(&detail, "auto") || ngx_llm_json_is(&detail, "low")
+        || ngx_llm_json_is(&detail, "high"))
+    {
+        ngx_llm_out_lit(out, ",\"detail\":");
+        ngx_llm_out_quoted(out, &detail);
+    }
+
+    ngx_llm_out_lit(out, "}}");
 }
 
 

@@ -180,6 +180,37 @@ ngx_llm_compose_schema(ngx_llm_tool_t *tool, ngx_str_t *raw)
 
 
 ngx_int_t
+ngx_llm_compose_schema_node(ngx_pool_t *pool, ngx_llm_tool_t *tool,
+    ngx_llm_json_t **node)
+{
+    ngx_llm_json_t  *function;
+
+    *node = NULL;
+
+    if (tool->schema.len == 0) {
+        return NGX_OK;
+    }
+
+    /* mostly it is in the tree already */
+
+    if (tool->node != NULL) {
+        function = ngx_llm_json_get(tool->node, "function");
+
+        *node = ngx_llm_json_get(function ? function : tool->node,
+                                 "parameters");
+
+        if (*node != NULL && (*node)->raw.data == tool->schema.data) {
+            return NGX_OK;
+        }
+    }
+
+    *node = ngx_llm_json_parse(pool, &tool->schema, NULL);
+
+    return (*node == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
 ngx_llm_compose_calls(ngx_llm_compose_t *rq)
 {
     ngx_uint_t          turn;
@@ -321,6 +352,52 @@ ngx_llm_compose_find(ngx_llm_compose_t *rq, ngx_str_t *key, ngx_uint_t named,
     }
 
     return call;
+}
+
+
+ngx_int_t
+ngx_llm_compose_write_calls(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
+    ngx_uint_t turn)
+{
+    ngx_str_t                input;
+    ngx_uint_t               n;
+    ngx_llm_out_t           *out;
+    ngx_llm_part_t          *part;
+    ngx_llm_compose_call_t  *call;
+
+    n = 0;
+    out = rq->out;
+
+    ngx_llm_out_lit(out, ",\"tool_calls\":[");
+
+    for (part = m->parts; part; part = part->next) {
+
+        if (part->type != NGX_LLM_PART_TOOL_CALL) {
+            continue;
+        }
+
+        if (n++) {
+            ngx_llm_out_char(out, ',');
+        }
+
+        if (ngx_llm_compose_input(rq, part, &input) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        call = ngx_llm_compose_call(rq, part, turn);
+
+        ngx_llm_out_lit(out, "{\"id\":");
+        ngx_llm_out_quoted(out, &call->id);
+        ngx_llm_out_lit(out, ",\"type\":\"function\",\"function\":{\"name\":");
+        ngx_llm_out_quoted(out, &part->name);
+        ngx_llm_out_lit(out, ",\"arguments\":\"");
+        ngx_llm_out_escape_raw(out, &input);
+        ngx_llm_out_lit(out, "\"}}");
+    }
+
+    ngx_llm_out_char(out, ']');
+
+    return NGX_OK;
 }
 
 

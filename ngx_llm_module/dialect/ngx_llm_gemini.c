@@ -6,6 +6,7 @@
 
 #include "ngx_llm_gemini.h"
 #include "ngx_llm_calls.h"
+#include "ngx_llm_events.h"
 
 
 #define NGX_LLM_GEMINI_MAX_PARAM  128
@@ -29,7 +30,6 @@ static ngx_int_t ngx_llm_gemini_error_details(ngx_pool_t *pool,
 static ngx_llm_json_t *ngx_llm_gemini_detail(ngx_llm_json_t *error,
     char *type);
 static ngx_int_t ngx_llm_gemini_seconds(ngx_str_t *text);
-static size_t ngx_llm_gemini_cut(ngx_str_t *text);
 
 
 const ngx_llm_dialect_t  ngx_llm_gemini = {
@@ -224,16 +224,7 @@ ngx_llm_gemini_error(ngx_pool_t *pool, ngx_llm_json_t *root,
         return NGX_ERROR;
     }
 
-    message.len = ngx_llm_gemini_cut(&message);
-
-    err->message.data = ngx_pstrdup(pool, &message);
-    if (err->message.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    err->message.len = message.len;
-
-    return NGX_OK;
+    return ngx_llm_answer_message(pool, &message, &err->message);
 }
 
 
@@ -420,41 +411,6 @@ ngx_llm_gemini_seconds(ngx_str_t *text)
     }
 
     return n;
-}
-
-
-/* neither an escape nor a character is cut in two */
-
-static size_t
-ngx_llm_gemini_cut(ngx_str_t *text)
-{
-    u_char  *last, *next, *p;
-
-    if (text->len <= NGX_LLM_MAX_ERROR_TEXT) {
-        return text->len;
-    }
-
-    p = text->data;
-    last = p + text->len;
-
-    while (p < last) {
-        next = p;
-
-        if (*p == '\\') {
-            (void) ngx_llm_json_unescape(&next, last);
-
-        } else {
-            next += ngx_max(ngx_llm_utf8_char(p, last), 1);
-        }
-
-        if (next - text->data > NGX_LLM_MAX_ERROR_TEXT) {
-            break;
-        }
-
-        p = next;
-    }
-
-    return p - text->data;
 }
 
 

@@ -7,11 +7,11 @@
 
 
 #include "ngx_llm_gemini_request.h"
+#include "ngx_llm_compose.h"
 
 
 static ngx_int_t ngx_llm_gemini_check_system(ngx_llm_gemini_request_t *ctx,
     ngx_uint_t *n);
-static ngx_uint_t ngx_llm_gemini_is_system(ngx_llm_message_t *m);
 static void ngx_llm_gemini_write_system_parts(ngx_llm_gemini_request_t *ctx);
 static ngx_uint_t ngx_llm_gemini_only_system(ngx_llm_gemini_request_t *ctx);
 static ngx_int_t ngx_llm_gemini_write_user_turn(
@@ -69,6 +69,7 @@ ngx_llm_gemini_write_system(ngx_llm_gemini_request_t *ctx)
 static ngx_int_t
 ngx_llm_gemini_check_system(ngx_llm_gemini_request_t *ctx, ngx_uint_t *n)
 {
+    ngx_int_t           rc;
     ngx_llm_part_t     *part;
     ngx_llm_message_t  *m;
 
@@ -76,7 +77,7 @@ ngx_llm_gemini_check_system(ngx_llm_gemini_request_t *ctx, ngx_uint_t *n)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_gemini_is_system(m)) {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 
@@ -86,14 +87,10 @@ ngx_llm_gemini_check_system(ngx_llm_gemini_request_t *ctx, ngx_uint_t *n)
                 continue;
             }
 
-            if (part->type != NGX_LLM_PART_TEXT
-                && part->type != NGX_LLM_PART_REFUSAL)
-            {
-                return ngx_llm_error(ctx->chat->pool, ctx->err, 400,
-                                     "invalid_request_error", NULL,
-                                     "messages",
-                                     "messages[%ui]: a system message can "
-                                     "hold only text", m->index);
+            rc = ngx_llm_compose_system_part(ctx->chat->pool, m, part,
+                                             ctx->err);
+            if (rc != NGX_OK) {
+                return rc;
             }
 
             *n += 1;
@@ -101,13 +98,6 @@ ngx_llm_gemini_check_system(ngx_llm_gemini_request_t *ctx, ngx_uint_t *n)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_llm_gemini_is_system(ngx_llm_message_t *m)
-{
-    return m->role == NGX_LLM_ROLE_SYSTEM || m->role == NGX_LLM_ROLE_DEVELOPER;
 }
 
 
@@ -122,7 +112,7 @@ ngx_llm_gemini_write_system_parts(ngx_llm_gemini_request_t *ctx)
 
     for (m = ctx->chat->messages; m; m = m->next) {
 
-        if (!ngx_llm_gemini_is_system(m)) {
+        if (!ngx_llm_compose_is_system(m)) {
             continue;
         }
 
@@ -150,7 +140,7 @@ ngx_llm_gemini_only_system(ngx_llm_gemini_request_t *ctx)
     ngx_llm_message_t  *m;
 
     for (m = ctx->chat->messages; m; m = m->next) {
-        if (!ngx_llm_gemini_is_system(m) && !ngx_llm_gemini_empty(m)) {
+        if (!ngx_llm_compose_is_system(m) && !ngx_llm_gemini_empty(m)) {
             return 0;
         }
     }

@@ -9,6 +9,7 @@
 
 
 #include "ngx_llm_gemini.h"
+#include "ngx_llm_events.h"
 
 
 typedef struct {
@@ -38,8 +39,6 @@ static ngx_int_t ngx_llm_gemini_tell_usage(ngx_llm_reader_t *reader,
     ngx_llm_json_t *root);
 static ngx_int_t ngx_llm_gemini_tell_raw(ngx_llm_reader_t *reader,
     ngx_llm_event_e type, ngx_uint_t n, ngx_str_t *raw);
-static ngx_int_t ngx_llm_gemini_tell_error(ngx_llm_reader_t *reader,
-    ngx_llm_error_t *err);
 
 
 ngx_int_t
@@ -53,27 +52,13 @@ ngx_llm_gemini_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
 
     if (root == NULL) {
 
-        if (frame->data.len == 0) {
-            return NGX_OK;
-        }
-
-        if (ngx_llm_error(reader->scratch, &err, 502, "server_error",
-                          "invalid_response", NULL,
-                          "provider sent an event that is not valid")
-            == NGX_ERROR)
-        {
-            return NGX_ERROR;
-        }
-
-        err.fail = NGX_LLM_FAIL_INVALID;
-
-        return ngx_llm_gemini_tell_error(reader, &err);
+        return frame->data.len ? ngx_llm_event_invalid(reader) : NGX_OK;
     }
 
     rc = ngx_llm_gemini_error(reader->scratch, root, 0, &err);
 
     if (rc == NGX_OK) {
-        return ngx_llm_gemini_tell_error(reader, &err);
+        return ngx_llm_event_error(reader, &err);
     }
 
     if (rc == NGX_ERROR) {
@@ -91,7 +76,7 @@ ngx_llm_gemini_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     }
 
     if (ngx_llm_gemini_blocked(reader->scratch, root, &err) == NGX_DECLINED) {
-        return ngx_llm_gemini_tell_error(reader, &err);
+        return ngx_llm_event_error(reader, &err);
     }
 
     return ngx_llm_gemini_candidates(reader, root);
@@ -136,7 +121,6 @@ ngx_int_t
 ngx_llm_gemini_read_end(ngx_llm_reader_t *reader)
 {
     ngx_uint_t                n, seen;
-    ngx_llm_event_t           ev;
     ngx_llm_gemini_reader_t  *state;
 
     state = reader->state;
@@ -159,13 +143,7 @@ ngx_llm_gemini_read_end(ngx_llm_reader_t *reader)
         return NGX_OK;
     }
 
-    reader->done = 1;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_DONE;
-
-    return reader->handler(reader->data, &ev);
+    return ngx_llm_event_done(reader);
 }
 
 
@@ -365,7 +343,7 @@ ngx_llm_gemini_stop(ngx_llm_reader_t *reader, ngx_llm_json_t *candidate,
             return NGX_ERROR;
         }
 
-        return ngx_llm_gemini_tell_error(reader, &err);
+        return ngx_llm_event_error(reader, &err);
     }
 
     if (n == 0) {
@@ -501,22 +479,6 @@ ngx_llm_gemini_tell_raw(ngx_llm_reader_t *reader, ngx_llm_event_e type,
     ev.type = type;
     ev.choice = n;
     ev.text = *raw;
-
-    return reader->handler(reader->data, &ev);
-}
-
-
-static ngx_int_t
-ngx_llm_gemini_tell_error(ngx_llm_reader_t *reader, ngx_llm_error_t *err)
-{
-    ngx_llm_event_t  ev;
-
-    ngx_memzero(&ev, sizeof(ngx_llm_event_t));
-
-    ev.type = NGX_LLM_EVENT_ERROR;
-    ev.error = err;
-
-    reader->failed = 1;
 
     return reader->handler(reader->data, &ev);
 }

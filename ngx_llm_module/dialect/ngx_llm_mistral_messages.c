@@ -17,16 +17,12 @@ static ngx_int_t ngx_llm_mistral_write_user(ngx_llm_mistral_request_t *ctx,
     ngx_llm_message_t *m);
 static ngx_int_t ngx_llm_mistral_write_assistant(
     ngx_llm_mistral_request_t *ctx, ngx_llm_message_t *m, ngx_uint_t turn);
-static ngx_int_t ngx_llm_mistral_write_calls(ngx_llm_mistral_request_t *ctx,
-    ngx_llm_message_t *m, ngx_uint_t turn);
 static ngx_int_t ngx_llm_mistral_write_result(ngx_llm_mistral_request_t *ctx,
     ngx_llm_message_t *m, ngx_uint_t turn);
 static ngx_int_t ngx_llm_mistral_write_content(
     ngx_llm_mistral_request_t *ctx, ngx_llm_message_t *m, char *before);
 static ngx_int_t ngx_llm_mistral_write_part(ngx_llm_mistral_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
-static void ngx_llm_mistral_write_image(ngx_llm_mistral_request_t *ctx,
-    ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_mistral_write_file(ngx_llm_mistral_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_mistral_write_document(
@@ -40,7 +36,7 @@ ngx_llm_mistral_write_messages(ngx_llm_mistral_request_t *ctx)
 {
     ngx_int_t           rc;
     ngx_uint_t          n, turn;
-    ngx_llm_out_t       system, *out;
+    ngx_llm_out_t      *out;
     ngx_llm_message_t  *m, *before;
 
     rc = ngx_llm_compose_check_system(&ctx->rq);
@@ -48,27 +44,14 @@ ngx_llm_mistral_write_messages(ngx_llm_mistral_request_t *ctx)
         return rc;
     }
 
-    n = 0;
     turn = 0;
     before = NULL;
     out = ctx->rq.out;
 
     ngx_llm_out_lit(out, ",\"messages\":[");
 
-    ngx_llm_out_init(&system, ctx->rq.chat->pool, NULL, 0,
-                     NGX_MAX_INT32_VALUE);
-
-    if (ngx_llm_compose_system(&ctx->rq, &system)) {
-
-        if (system.failed) {
-            return NGX_ERROR;
-        }
-
-        n = 1;
-
-        ngx_llm_out_lit(out, "{\"role\":\"system\",\"content\":\"");
-        ngx_llm_out_data(out, system.start, ngx_llm_out_len(&system));
-        ngx_llm_out_lit(out, "\"}");
+    if (ngx_llm_compose_write_system(&ctx->rq, &n) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     for (m = ctx->rq.chat->messages; m; m = m->next) {
@@ -110,14 +93,7 @@ ngx_llm_mistral_write_messages(ngx_llm_mistral_request_t *ctx)
 static ngx_uint_t
 ngx_llm_mistral_skipped(ngx_llm_message_t *m)
 {
-    if (ngx_llm_compose_is_system(m)) {
-        return 1;
-    }
-
-    return m->role == NGX_LLM_ROLE_ASSISTANT
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_TEXT) == NULL
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_REFUSAL) == NULL
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_TOOL_CALL) == NULL;
+    return ngx_llm_compose_is_system(m) || ngx_llm_compose_silent(m);
 }
 
 
@@ -179,8 +155,7 @@ ngx_llm_mistral_write_assistant(ngx_llm_mistral_request_t *ctx,
     out = ctx->rq.out;
 
     calls = ngx_llm_compose_part(m->parts, NGX_LLM_PART_TOOL_CALL) != NULL;
-    text = ngx_llm_compose_part(m->parts, NGX_LLM_PART_TEXT) != NULL
-           || ngx_llm_compose_part(m->parts, NGX_LLM_PART_REFUSAL) != NULL;
+    text = ngx_llm_compose_has_text(m);
 
     ngx_llm_out_lit(out, "{\"role\":\"assistant\",\"content\":");
 
@@ -195,8 +170,7 @@ ngx_llm_mistral_write_assistant(ngx_llm_mistral_request_t *ctx,
 
         if (text) {
             ngx_llm_out_lit(out, ",{\"type\":\"text\",\"text\":\"");
-            (void) ngx_llm_compose_joined(out, m->parts, NGX_LLM_PART_TEXT,
-                                          NGX_LLM_PART_REFUSAL, "");
+            ngx_llm_compose_write_text(&ctx->rq, m);
             ngx_llm_out_lit(out, "\"}");
         }
 
@@ -204,14 +178,13 @@ ngx_llm_mistral_write_assistant(ngx_llm_mistral_request_t *ctx,
 
     } else {
         ngx_llm_out_char(out, '"');
-        (void) ngx_llm_compose_joined(out, m->parts, NGX_LLM_PART_TEXT,
-                                      NGX_LLM_PART_REFUSAL, "");
+        ngx_llm_compose_write_text(&ctx->rq, m);
         ngx_llm_out_char(out, '"');
     }
 
     if (calls) {
 
-        if (ngx_llm_mistral_write_calls(ctx, m, turn) != NGX_OK) {
+        if (ngx_llm_compose_write_calls(&ctx->rq, m, turn) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -223,52 +196,6 @@ ngx_llm_mistral_write_assistant(ngx_llm_mistral_request_t *ctx,
     }
 
     ngx_llm_out_char(out, '}');
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_mistral_write_calls(ngx_llm_mistral_request_t *ctx,
-    ngx_llm_message_t *m, ngx_uint_t turn)
-{
-    ngx_str_t                input;
-    ngx_uint_t               n;
-    ngx_llm_out_t           *out;
-    ngx_llm_part_t          *part;
-    ngx_llm_compose_call_t  *call;
-
-    n = 0;
-    out = ctx->rq.out;
-
-    ngx_llm_out_lit(out, ",\"tool_calls\":[");
-
-    for (part = m->parts; part; part = part->next) {
-
-        if (part->type != NGX_LLM_PART_TOOL_CALL) {
-            continue;
-        }
-
-        if (n++) {
-            ngx_llm_out_char(out, ',');
-        }
-
-        if (ngx_llm_compose_input(&ctx->rq, part, &input) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        call = ngx_llm_compose_call(&ctx->rq, part, turn);
-
-        ngx_llm_out_lit(out, "{\"id\":");
-        ngx_llm_out_quoted(out, &call->id);
-        ngx_llm_out_lit(out, ",\"type\":\"function\",\"function\":{\"name\":");
-        ngx_llm_out_quoted(out, &part->name);
-        ngx_llm_out_lit(out, ",\"arguments\":\"");
-        ngx_llm_out_escape_raw(out, &input);
-        ngx_llm_out_lit(out, "\"}}");
-    }
-
-    ngx_llm_out_char(out, ']');
 
     return NGX_OK;
 }
@@ -402,7 +329,7 @@ ngx_llm_mistral_write_part(ngx_llm_mistral_request_t *ctx,
                                                "an uploaded image");
         }
 
-        ngx_llm_mistral_write_image(ctx, part);
+        ngx_llm_compose_write_image(&ctx->rq, part);
         return NGX_OK;
 
     case NGX_LLM_PART_AUDIO:
@@ -420,40 +347,6 @@ ngx_llm_mistral_write_part(ngx_llm_mistral_request_t *ctx,
     default:
         return ngx_llm_mistral_write_document(ctx, m, part);
     }
-}
-
-
-static void
-ngx_llm_mistral_write_image(ngx_llm_mistral_request_t *ctx,
-    ngx_llm_part_t *part)
-{
-    ngx_str_t       detail;
-    ngx_llm_out_t  *out;
-
-    out = ctx->rq.out;
-
-    ngx_llm_out_lit(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"");
-
-    if (part->data.len) {
-        ngx_llm_compose_data_url(part, "image/jpeg", out);
-
-    } else {
-        ngx_llm_out_str(out, &part->url);
-    }
-
-    ngx_llm_out_char(out, '"');
-
-    detail = ngx_llm_json_str(ngx_llm_json_get(part->node, "image_url"),
-                              "detail");
-
-    if (ngx_llm_json_is(&detail, "auto") || ngx_llm_json_is(&detail, "low")
-        || ngx_llm_json_is(&detail, "high"))
-    {
-        ngx_llm_out_lit(out, ",\"detail\":");
-        ngx_llm_out_quoted(out, &detail);
-    }
-
-    ngx_llm_out_lit(out, "}}");
 }
 
 

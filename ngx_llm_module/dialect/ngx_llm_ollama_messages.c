@@ -23,7 +23,6 @@ static ngx_int_t ngx_llm_ollama_write_calls(ngx_llm_ollama_request_t *ctx,
     ngx_llm_message_t *m, ngx_uint_t turn);
 static void ngx_llm_ollama_write_result(ngx_llm_ollama_request_t *ctx,
     ngx_llm_message_t *m, ngx_uint_t turn);
-static ngx_uint_t ngx_llm_ollama_skipped(ngx_llm_message_t *m);
 
 
 ngx_int_t
@@ -51,7 +50,7 @@ ngx_llm_ollama_write_messages(ngx_llm_ollama_request_t *ctx)
 
         turn++;
 
-        if (ngx_llm_ollama_skipped(m)) {
+        if (ngx_llm_compose_silent(m)) {
             continue;
         }
 
@@ -77,18 +76,6 @@ ngx_llm_ollama_write_messages(ngx_llm_ollama_request_t *ctx)
     }
 
     return NGX_OK;
-}
-
-
-/* an assistant who says nothing */
-
-static ngx_uint_t
-ngx_llm_ollama_skipped(ngx_llm_message_t *m)
-{
-    return m->role == NGX_LLM_ROLE_ASSISTANT
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_TEXT) == NULL
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_REFUSAL) == NULL
-           && ngx_llm_compose_part(m->parts, NGX_LLM_PART_TOOL_CALL) == NULL;
 }
 
 

@@ -78,8 +78,6 @@ static u_char *ngx_llm_openai_plain_answer(ngx_llm_openai_plain_t *plain,
     u_char *p, u_char *last);
 static u_char *ngx_llm_openai_plain_null(ngx_str_t *key, u_char *p,
     u_char *last);
-static u_char *ngx_llm_openai_plain_string(u_char *p, u_char *last,
-    ngx_str_t *text);
 
 
 u_char *
@@ -150,7 +148,7 @@ ngx_llm_openai_plain_message(ngx_llm_chat_t *chat, u_char *p, u_char *last)
             }
 
             seen |= NGX_LLM_OPENAI_PLAIN_CONTENT;
-            p = ngx_llm_openai_plain_string(p, last, &text);
+            p = ngx_llm_json_quoted(p, last, &text);
 
         } else {
             p = ngx_llm_openai_plain_null(&key, p, last);
@@ -242,7 +240,7 @@ ngx_llm_openai_plain_tool(ngx_llm_openai_read_t *rd, u_char *p, u_char *last)
             && !(seen & NGX_LLM_OPENAI_PLAIN_TYPE))
         {
             seen |= NGX_LLM_OPENAI_PLAIN_TYPE;
-            p = ngx_llm_openai_plain_string(p, last, &type);
+            p = ngx_llm_json_quoted(p, last, &type);
 
             if (p == NULL || !ngx_llm_json_key_is(&type, "function")) {
                 return NULL;
@@ -313,11 +311,11 @@ ngx_llm_openai_plain_function(ngx_llm_tool_t *tool, u_char *p, u_char *last)
 
         if (ngx_llm_json_key_is(&key, "name")) {
             bit = NGX_LLM_OPENAI_PLAIN_NAME;
-            p = ngx_llm_openai_plain_string(p, last, &tool->name);
+            p = ngx_llm_json_quoted(p, last, &tool->name);
 
         } else if (ngx_llm_json_key_is(&key, "description")) {
             bit = NGX_LLM_OPENAI_PLAIN_ABOUT;
-            p = ngx_llm_openai_plain_string(p, last, &tool->description);
+            p = ngx_llm_json_quoted(p, last, &tool->description);
 
         } else if (ngx_llm_json_key_is(&key, "parameters") && *p == '{') {
             bit = NGX_LLM_OPENAI_PLAIN_SCHEMA;
@@ -502,31 +500,24 @@ ngx_llm_openai_plain_root(ngx_llm_openai_plain_t *plain, u_char *p,
 
         } else if (ngx_llm_json_key_is(&key, "id")) {
             bit = NGX_LLM_OPENAI_PLAIN_ID;
-            p = ngx_llm_openai_plain_string(p, last, &plain->id);
+            p = ngx_llm_json_quoted(p, last, &plain->id);
 
         } else if (ngx_llm_json_key_is(&key, "model")) {
             bit = NGX_LLM_OPENAI_PLAIN_MODEL;
-            p = ngx_llm_openai_plain_string(p, last, &plain->model);
+            p = ngx_llm_json_quoted(p, last, &plain->model);
 
         } else if (ngx_llm_json_key_is(&key, "service_tier") && *p == '"') {
             bit = NGX_LLM_OPENAI_PLAIN_TIER;
-            p = ngx_llm_openai_plain_string(p, last, &plain->tier);
+            p = ngx_llm_json_quoted(p, last, &plain->tier);
 
         } else if (ngx_llm_json_key_is(&key, "created")) {
             bit = NGX_LLM_OPENAI_PLAIN_CREATED;
 
-            if (*p < '0' || *p > '9') {
-                return NULL;
-            }
+            p = ngx_llm_json_digits(p, last, &node);
 
-            node.type = NGX_LLM_JSON_NUMBER;
-            node.raw.data = p;
-
-            p = ngx_llm_json_word(p, last);
-
-            node.raw.len = p ? p - node.raw.data : 0;
-
-            if (ngx_llm_json_int(&node, &plain->created) != NGX_OK) {
+            if (p == NULL
+                || ngx_llm_json_int(&node, &plain->created) != NGX_OK)
+            {
                 return NULL;
             }
 
@@ -617,7 +608,7 @@ ngx_llm_openai_plain_choice(ngx_llm_openai_plain_t *plain, u_char *p,
                    && !(seen & NGX_LLM_OPENAI_PLAIN_FINISH))
         {
             seen |= NGX_LLM_OPENAI_PLAIN_FINISH;
-            p = ngx_llm_openai_plain_string(p, last, &plain->finish);
+            p = ngx_llm_json_quoted(p, last, &plain->finish);
 
         } else if (ngx_llm_json_key_is(&key, "index")
                    && *p >= '0' && *p <= '9')
@@ -668,11 +659,11 @@ ngx_llm_openai_plain_answer(ngx_llm_openai_plain_t *plain, u_char *p,
 
         if (ngx_llm_json_key_is(&key, "role")) {
             bit = NGX_LLM_OPENAI_PLAIN_ROLE;
-            p = ngx_llm_openai_plain_string(p, last, &role);
+            p = ngx_llm_json_quoted(p, last, &role);
 
         } else if (ngx_llm_json_key_is(&key, "content")) {
             bit = NGX_LLM_OPENAI_PLAIN_CONTENT;
-            p = ngx_llm_openai_plain_string(p, last, &plain->text);
+            p = ngx_llm_json_quoted(p, last, &plain->text);
 
         } else if (ngx_llm_json_key_is(&key, "annotations")
                    && last - p > 2 && p[0] == '[' && p[1] == ']')
@@ -715,29 +706,4 @@ ngx_llm_openai_plain_null(ngx_str_t *key, u_char *p, u_char *last)
     }
 
     return ngx_llm_json_word(p, last);
-}
-
-
-/* p is where a value begins: a string's inside, escaped, and what is behind */
-
-static u_char *
-ngx_llm_openai_plain_string(u_char *p, u_char *last, ngx_str_t *text)
-{
-    ngx_uint_t  escaped;
-
-    if (*p++ != '"') {
-        return NULL;
-    }
-
-    text->data = p;
-
-    p = ngx_llm_json_string(p, last, &escaped);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    text->len = p - text->data;
-
-    return p + 1;
 }

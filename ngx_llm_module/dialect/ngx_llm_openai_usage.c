@@ -262,20 +262,11 @@ ngx_llm_openai_plain_counts(u_char *p, u_char *last,
             continue;
         }
 
-        node.raw.data = p;
-        node.type = NGX_LLM_JSON_NUMBER;
-
-        if (*p < '0' || *p > '9') {
-            return NULL;
-        }
-
-        p = ngx_llm_json_word(p, last);
+        p = ngx_llm_json_digits(p, last, &node);
 
         if (p == NULL) {
             return NULL;
         }
-
-        node.raw.len = p - node.raw.data;
 
         if (name) {
             n[name->count] = ngx_llm_openai_number(&node);
