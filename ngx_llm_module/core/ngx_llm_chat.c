@@ -165,6 +165,30 @@ ngx_llm_chat_add_message(ngx_llm_chat_t *chat, ngx_llm_role_e role,
 }
 
 
+ngx_int_t
+ngx_llm_chat_unknown(ngx_llm_chat_t *chat, ngx_llm_json_t *member)
+{
+    ngx_llm_json_t  **unknown;
+
+    if (chat->unknown == NULL) {
+        chat->unknown = ngx_array_create(chat->pool, 4,
+                                         sizeof(ngx_llm_json_t *));
+        if (chat->unknown == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    unknown = ngx_array_push(chat->unknown);
+    if (unknown == NULL) {
+        return NGX_ERROR;
+    }
+
+    *unknown = member;
+
+    return NGX_OK;
+}
+
+
 ngx_llm_part_t *
 ngx_llm_chat_add_part(ngx_pool_t *pool, ngx_llm_part_t **list,
     ngx_llm_part_e type)

@@ -246,6 +246,9 @@ ngx_llm_message_t *ngx_llm_chat_add_plain(ngx_llm_chat_t *chat,
  */
 ngx_llm_message_t *ngx_llm_chat_add_message(ngx_llm_chat_t *chat,
     ngx_llm_role_e role, ngx_llm_message_t *last);
+/* a member of the request that is no parameter; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_llm_chat_unknown(ngx_llm_chat_t *chat, ngx_llm_json_t *member);
+
 ngx_llm_part_t *ngx_llm_chat_add_part(ngx_pool_t *pool,
     ngx_llm_part_t **list, ngx_llm_part_e type);
 ngx_llm_tool_t *ngx_llm_chat_add_tool(ngx_llm_chat_t *chat,

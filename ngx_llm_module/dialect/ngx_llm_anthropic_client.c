@@ -244,28 +244,11 @@ ngx_llm_anthropic_read_unknown(ngx_llm_anthropic_read_t *rd,
 static ngx_int_t
 ngx_llm_anthropic_add_unknown(ngx_llm_chat_t *chat, ngx_llm_json_t *node)
 {
-    ngx_llm_json_t  **unknown;
-
     if (node->type == NGX_LLM_JSON_NULL) {
         return NGX_OK;
     }
 
-    if (chat->unknown == NULL) {
-        chat->unknown = ngx_array_create(chat->pool, 4,
-                                         sizeof(ngx_llm_json_t *));
-        if (chat->unknown == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    unknown = ngx_array_push(chat->unknown);
-    if (unknown == NULL) {
-        return NGX_ERROR;
-    }
-
-    *unknown = node;
-
-    return NGX_OK;
+    return ngx_llm_chat_unknown(chat, node);
 }
 
 

@@ -84,9 +84,7 @@ ngx_llm_cohere_write_messages(ngx_llm_cohere_request_t *ctx)
     ngx_llm_out_char(out, ']');
 
     if (n == 0) {
-        return ngx_llm_error(ctx->rq.chat->pool, ctx->rq.err, 400,
-                             "invalid_request_error", NULL, "messages",
-                             "\"messages\" have no content");
+        return ngx_llm_compose_no_content(&ctx->rq);
     }
 
     return NGX_OK;
@@ -482,16 +480,9 @@ ngx_llm_cohere_write_file(ngx_llm_cohere_request_t *ctx, ngx_llm_message_t *m,
     ngx_str_t       text;
     ngx_llm_out_t  *out;
 
-    rc = ngx_llm_compose_file_text(ctx->rq.chat->pool, part, &text);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_llm_compose_refuse_part(&ctx->rq, m,
-                                           "a file that is not the data of "
-                                           "a text");
-    }
-
+    rc = ngx_llm_compose_file_text(&ctx->rq, m, part, &text);
     if (rc != NGX_OK) {
-        return NGX_ERROR;
+        return rc;
     }
 
     out = ctx->rq.out;

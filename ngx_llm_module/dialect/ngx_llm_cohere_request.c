@@ -26,7 +26,6 @@ static ngx_uint_t ngx_llm_cohere_reasons(ngx_str_t *model);
 static ngx_int_t ngx_llm_cohere_params(ngx_llm_cohere_request_t *ctx);
 static ngx_int_t ngx_llm_cohere_tools(ngx_llm_cohere_request_t *ctx);
 static ngx_uint_t ngx_llm_cohere_strict(ngx_llm_cohere_request_t *ctx);
-static ngx_int_t ngx_llm_cohere_format(ngx_llm_cohere_request_t *ctx);
 static ngx_int_t ngx_llm_cohere_write_sampling(
     ngx_llm_cohere_request_t *ctx);
 static void ngx_llm_cohere_write_p(ngx_llm_cohere_request_t *ctx);
@@ -133,7 +132,6 @@ ngx_llm_cohere_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     static ngx_int_t  (*steps[])(ngx_llm_cohere_request_t *ctx) = {
         ngx_llm_cohere_params,
         ngx_llm_cohere_tools,
-        ngx_llm_cohere_format,
 
         ngx_llm_cohere_write_messages,
         ngx_llm_cohere_write_documents,
@@ -234,7 +232,7 @@ ngx_llm_cohere_tools(ngx_llm_cohere_request_t *ctx)
 
     ctx->strict = ngx_llm_cohere_strict(ctx);
 
-    return NGX_OK;
+    return ngx_llm_compose_format(&ctx->rq);
 }
 
 
@@ -269,20 +267,6 @@ ngx_llm_cohere_strict(ngx_llm_cohere_request_t *ctx)
     }
 
     return strict;
-}
-
-
-static ngx_int_t
-ngx_llm_cohere_format(ngx_llm_cohere_request_t *ctx)
-{
-    if (ctx->rq.chat->format == NGX_LLM_FORMAT_TEXT || ctx->rq.ntools == 0) {
-        return NGX_OK;
-    }
-
-    return ngx_llm_compose_refuse_or_drop(&ctx->rq,
-                                          NGX_LLM_PARAM_RESPONSE_FORMAT,
-                                          "\"response_format\" together with "
-                                          "\"tools\"");
 }
 
 
@@ -459,21 +443,10 @@ ngx_llm_cohere_write_tools(ngx_llm_cohere_request_t *ctx)
 static ngx_int_t
 ngx_llm_cohere_write_tool(ngx_llm_cohere_request_t *ctx, ngx_llm_tool_t *tool)
 {
-    ngx_str_t       schema;
-    ngx_uint_t      cut;
-    ngx_llm_out_t  *out;
+    ngx_str_t   schema;
+    ngx_uint_t  cut;
 
-    out = ctx->rq.out;
-
-    ngx_llm_out_lit(out, "{\"type\":\"function\",\"function\":{\"name\":");
-    ngx_llm_out_quoted(out, &tool->name);
-
-    if (tool->description.len) {
-        ngx_llm_out_lit(out, ",\"description\":");
-        ngx_llm_out_quoted(out, &tool->description);
-    }
-
-    ngx_llm_out_lit(out, ",\"parameters\":");
+    ngx_llm_compose_tool(&ctx->rq, tool);
 
     ngx_llm_compose_schema(tool, &schema);
 
@@ -481,13 +454,13 @@ ngx_llm_cohere_write_tool(ngx_llm_cohere_request_t *ctx, ngx_llm_tool_t *tool)
 
         /* guidance for the model: all keywords pass */
 
-        ngx_llm_out_str(out, &schema);
+        ngx_llm_out_str(ctx->rq.out, &schema);
 
     } else if (ngx_llm_cohere_write_schema(ctx, &schema, &cut) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_llm_out_lit(out, "}}");
+    ngx_llm_out_lit(ctx->rq.out, "}}");
 
     return NGX_OK;
 }

@@ -198,7 +198,6 @@ ngx_llm_completions_member(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
     ngx_llm_error_t *err)
 {
     ngx_uint_t        id;
-    ngx_llm_json_t  **unknown;
 
 #define ngx_llm_completions_is(s)                                            \
     (node->key.len == sizeof(s) - 1                                          \
@@ -240,22 +239,7 @@ ngx_llm_completions_member(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
         return NGX_OK;
     }
 
-    if (chat->unknown == NULL) {
-        chat->unknown = ngx_array_create(chat->pool, 4,
-                                         sizeof(ngx_llm_json_t *));
-        if (chat->unknown == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    unknown = ngx_array_push(chat->unknown);
-    if (unknown == NULL) {
-        return NGX_ERROR;
-    }
-
-    *unknown = node;
-
-    return NGX_OK;
+    return ngx_llm_chat_unknown(chat, node);
 }
 
 

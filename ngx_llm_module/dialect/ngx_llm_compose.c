@@ -168,6 +168,28 @@ ngx_llm_compose_refuse_part(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
 
 
 ngx_int_t
+ngx_llm_compose_no_content(ngx_llm_compose_t *rq)
+{
+    return ngx_llm_error(rq->chat->pool, rq->err, 400,
+                         "invalid_request_error", NULL, "messages",
+                         "\"messages\" have no content");
+}
+
+
+ngx_int_t
+ngx_llm_compose_format(ngx_llm_compose_t *rq)
+{
+    if (rq->chat->format == NGX_LLM_FORMAT_TEXT || rq->ntools == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_llm_compose_refuse_or_drop(rq, NGX_LLM_PARAM_RESPONSE_FORMAT,
+                                          "\"response_format\" together with "
+                                          "\"tools\"");
+}
+
+
+ngx_int_t
 ngx_llm_compose_refuse_or_drop(ngx_llm_compose_t *rq, ngx_uint_t param,
     char *what)
 {

@@ -83,6 +83,12 @@ ngx_int_t ngx_llm_compose_refuse(ngx_llm_compose_t *rq, char *param,
 ngx_int_t ngx_llm_compose_refuse_part(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, char *what);
 
+/* refuses messages of which nothing is sent */
+ngx_int_t ngx_llm_compose_no_content(ngx_llm_compose_t *rq);
+
+/* a format beside tools is refused (d) */
+ngx_int_t ngx_llm_compose_format(ngx_llm_compose_t *rq);
+
 /* refuses, or names it where drop_params lists it: NGX_OK */
 ngx_int_t ngx_llm_compose_refuse_or_drop(ngx_llm_compose_t *rq,
     ngx_uint_t param, char *what);
@@ -93,6 +99,9 @@ ngx_int_t ngx_llm_compose_refuse_or_drop(ngx_llm_compose_t *rq,
  * choice without tools is dropped and named.
  */
 ngx_int_t ngx_llm_compose_tools(ngx_llm_compose_t *rq, ngx_uint_t named);
+
+/* a function up to its "parameters": */
+void ngx_llm_compose_tool(ngx_llm_compose_t *rq, ngx_llm_tool_t *tool);
 
 /* the schema of a function; an object without members where it has none */
 void ngx_llm_compose_schema(ngx_llm_tool_t *tool, ngx_str_t *raw);
@@ -149,9 +158,9 @@ ngx_uint_t ngx_llm_compose_system(ngx_llm_compose_t *rq, ngx_llm_out_t *out);
 /* the same as a message of its own; n: 1 if there is one, else 0 */
 ngx_int_t ngx_llm_compose_write_system(ngx_llm_compose_t *rq, ngx_uint_t *n);
 
-/* the text of a file that holds text, escaped; NGX_DECLINED: it does not */
-ngx_int_t ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
-    ngx_str_t *text);
+/* the text of a file that holds text, escaped; another one is refused */
+ngx_int_t ngx_llm_compose_file_text(ngx_llm_compose_t *rq,
+    ngx_llm_message_t *m, ngx_llm_part_t *part, ngx_str_t *text);
 
 /* "data:TYPE;base64,..." without quotes */
 void ngx_llm_compose_data_url(ngx_llm_part_t *part, char *type,

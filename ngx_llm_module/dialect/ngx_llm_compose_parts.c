@@ -204,14 +204,17 @@ ngx_llm_compose_write_system(ngx_llm_compose_t *rq, ngx_uint_t *n)
 
 
 ngx_int_t
-ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
-    ngx_str_t *text)
+ngx_llm_compose_file_text(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
+    ngx_llm_part_t *part, ngx_str_t *text)
 {
     ngx_str_t      base64, plain;
+    ngx_pool_t    *pool;
     ngx_llm_out_t  out;
 
+    pool = rq->chat->pool;
+
     if (part->data.len == 0 || !ngx_llm_compose_textual(&part->media_type)) {
-        return NGX_DECLINED;
+        goto refused;
     }
 
     base64 = ngx_llm_json_plain(pool, &part->data);
@@ -225,7 +228,7 @@ ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
     }
 
     if (ngx_decode_base64(&plain, &base64) != NGX_OK) {
-        return NGX_DECLINED;
+        goto refused;
     }
 
     ngx_llm_out_init(&out, pool, NULL, 0, NGX_MAX_INT32_VALUE);
@@ -239,6 +242,11 @@ ngx_llm_compose_file_text(ngx_pool_t *pool, ngx_llm_part_t *part,
     text->len = ngx_llm_out_len(&out);
 
     return NGX_OK;
+
+refused:
+
+    return ngx_llm_compose_refuse_part(rq, m, "a file that is not the data "
+                                              "of a text");
 }
 
 

@@ -168,6 +168,21 @@ ngx_llm_compose_leaves(ngx_llm_compose_t *rq, ngx_array_t *names,
 
 
 void
+ngx_llm_compose_tool(ngx_llm_compose_t *rq, ngx_llm_tool_t *tool)
+{
+    ngx_llm_out_lit(rq->out, "{\"type\":\"function\",\"function\":{\"name\":");
+    ngx_llm_out_quoted(rq->out, &tool->name);
+
+    if (tool->description.len) {
+        ngx_llm_out_lit(rq->out, ",\"description\":");
+        ngx_llm_out_quoted(rq->out, &tool->description);
+    }
+
+    ngx_llm_out_lit(rq->out, ",\"parameters\":");
+}
+
+
+void
 ngx_llm_compose_schema(ngx_llm_tool_t *tool, ngx_str_t *raw)
 {
     if (tool->schema.len) {

@@ -70,9 +70,7 @@ ngx_llm_ollama_write_messages(ngx_llm_ollama_request_t *ctx)
 
         /* it would load the model, and answer nothing */
 
-        return ngx_llm_error(ctx->rq.chat->pool, ctx->rq.err, 400,
-                             "invalid_request_error", NULL, "messages",
-                             "\"messages\" have no content");
+        return ngx_llm_compose_no_content(&ctx->rq);
     }
 
     return NGX_OK;
@@ -223,16 +221,9 @@ ngx_llm_ollama_write_file(ngx_llm_ollama_request_t *ctx, ngx_llm_message_t *m,
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_llm_compose_file_text(ctx->rq.chat->pool, part, &text);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_llm_compose_refuse_part(&ctx->rq, m,
-                                           "a file that is not the data of "
-                                           "a text");
-    }
-
+    rc = ngx_llm_compose_file_text(&ctx->rq, m, part, &text);
     if (rc != NGX_OK) {
-        return NGX_ERROR;
+        return rc;
     }
 
     if (part->name.len) {

@@ -11,7 +11,6 @@
 
 static ngx_int_t ngx_llm_ollama_params(ngx_llm_ollama_request_t *ctx);
 static ngx_int_t ngx_llm_ollama_tools(ngx_llm_ollama_request_t *ctx);
-static ngx_int_t ngx_llm_ollama_format(ngx_llm_ollama_request_t *ctx);
 static ngx_int_t ngx_llm_ollama_write_tools(ngx_llm_ollama_request_t *ctx);
 static ngx_int_t ngx_llm_ollama_write_tool(ngx_llm_ollama_request_t *ctx,
     ngx_llm_tool_t *tool);
@@ -84,7 +83,6 @@ ngx_llm_ollama_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     static ngx_int_t  (*steps[])(ngx_llm_ollama_request_t *ctx) = {
         ngx_llm_ollama_params,
         ngx_llm_ollama_tools,
-        ngx_llm_ollama_format,
 
         ngx_llm_ollama_write_messages,
         ngx_llm_ollama_write_tools,
@@ -181,29 +179,22 @@ ngx_llm_ollama_tools(ngx_llm_ollama_request_t *ctx)
             return NGX_OK;
         }
 
-        return ngx_llm_compose_refuse_or_drop(&ctx->rq,
-                                              NGX_LLM_PARAM_TOOL_CHOICE,
-                                              "a choice that forces a tool");
+        rc = ngx_llm_compose_refuse_or_drop(&ctx->rq,
+                                            NGX_LLM_PARAM_TOOL_CHOICE,
+                                            "a choice that forces a tool");
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        break;
 
     default: /* NGX_LLM_TOOL_CHOICE_AUTO, _UNSET */
-        return NGX_OK;
-    }
-}
-
-
-/* the format holds for all that the model writes, calls too */
-
-static ngx_int_t
-ngx_llm_ollama_format(ngx_llm_ollama_request_t *ctx)
-{
-    if (ctx->rq.chat->format == NGX_LLM_FORMAT_TEXT || ctx->rq.ntools == 0) {
-        return NGX_OK;
+        break;
     }
 
-    return ngx_llm_compose_refuse_or_drop(&ctx->rq,
-                                          NGX_LLM_PARAM_RESPONSE_FORMAT,
-                                          "\"response_format\" together with "
-                                          "\"tools\"");
+    /* the format holds for all that the model writes, calls too */
+
+    return ngx_llm_compose_format(&ctx->rq);
 }
 
 
@@ -238,25 +229,13 @@ ngx_llm_ollama_write_tools(ngx_llm_ollama_request_t *ctx)
 static ngx_int_t
 ngx_llm_ollama_write_tool(ngx_llm_ollama_request_t *ctx, ngx_llm_tool_t *tool)
 {
-    ngx_llm_out_t  *out;
-
-    out = ctx->rq.out;
-
-    ngx_llm_out_lit(out, "{\"type\":\"function\",\"function\":{\"name\":");
-    ngx_llm_out_quoted(out, &tool->name);
-
-    if (tool->description.len) {
-        ngx_llm_out_lit(out, ",\"description\":");
-        ngx_llm_out_quoted(out, &tool->description);
-    }
-
-    ngx_llm_out_lit(out, ",\"parameters\":");
+    ngx_llm_compose_tool(&ctx->rq, tool);
 
     if (ngx_llm_ollama_write_schema(ctx, tool) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_llm_out_lit(out, "}}");
+    ngx_llm_out_lit(ctx->rq.out, "}}");
 
     return NGX_OK;
 }

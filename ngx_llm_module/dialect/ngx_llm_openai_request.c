@@ -58,8 +58,6 @@ static ngx_int_t ngx_llm_openai_read_format(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *node);
 static ngx_int_t ngx_llm_openai_keep_node(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *node);
-static ngx_int_t ngx_llm_openai_unknown(ngx_llm_openai_read_t *rd,
-    ngx_llm_json_t *node);
 static ngx_int_t ngx_llm_openai_read_limits(ngx_llm_openai_read_t *rd);
 static ngx_int_t ngx_llm_openai_read_limit(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *node);
@@ -285,7 +283,7 @@ ngx_llm_openai_member(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
     m = ngx_llm_openai_member_find(&node->key);
 
     if (m == NULL) {
-        return ngx_llm_openai_unknown(rd, node);
+        return ngx_llm_chat_unknown(rd->chat, node);
     }
 
     if (node->type == NGX_LLM_JSON_NULL) {
@@ -526,7 +524,7 @@ ngx_llm_openai_read_format(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
 
         /* some server's own; who does not know it has to say so */
 
-        return ngx_llm_openai_unknown(rd, node);
+        return ngx_llm_chat_unknown(rd->chat, node);
     }
 
     format = ngx_llm_json_set(node, "json_schema");
@@ -595,33 +593,6 @@ ngx_llm_openai_keep_node(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
             rd->max_completion_tokens = node;
         }
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_openai_unknown(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
-{
-    ngx_llm_chat_t   *chat;
-    ngx_llm_json_t  **item;
-
-    chat = rd->chat;
-
-    if (chat->unknown == NULL) {
-        chat->unknown = ngx_array_create(chat->pool, 4,
-                                         sizeof(ngx_llm_json_t *));
-        if (chat->unknown == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    item = ngx_array_push(chat->unknown);
-    if (item == NULL) {
-        return NGX_ERROR;
-    }
-
-    *item = node;
 
     return NGX_OK;
 }
