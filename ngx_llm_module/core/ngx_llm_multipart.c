@@ -7,9 +7,13 @@
 #include "ngx_llm_multipart.h"
 
 
+#define ngx_llm_multipart_blank(c)  ((c) == ' ' || (c) == '\t')
+
+
 typedef enum {
     NGX_LLM_MULTIPART_PREAMBLE = 0,
     NGX_LLM_MULTIPART_LINE,         /* behind a delimiter */
+    NGX_LLM_MULTIPART_BLANK,        /* and behind a blank there */
     NGX_LLM_MULTIPART_LINE_LF,
     NGX_LLM_MULTIPART_LAST,         /* "-" behind a delimiter */
     NGX_LLM_MULTIPART_IN_HEAD,
@@ -30,8 +34,10 @@ static ngx_int_t ngx_llm_multipart_delimited(ngx_llm_multipart_t *mp);
 static ngx_int_t ngx_llm_multipart_line(ngx_llm_multipart_t *mp, u_char c);
 static ngx_int_t ngx_llm_multipart_head(ngx_llm_multipart_t *mp, u_char c);
 static ngx_int_t ngx_llm_multipart_headers(ngx_llm_multipart_t *mp);
+static ngx_uint_t ngx_llm_multipart_identity(u_char *p, u_char *last);
 static ngx_int_t ngx_llm_multipart_disposition(ngx_llm_multipart_t *mp,
     u_char *p, u_char *last);
+static ngx_uint_t ngx_llm_multipart_is(ngx_str_t *name, char *what);
 static ngx_int_t ngx_llm_multipart_bad(ngx_llm_multipart_t *mp, char *error);
 
 
@@ -94,10 +100,8 @@ ngx_llm_multipart_boundary(ngx_str_t *type, ngx_str_t *boundary)
 
     while (ngx_llm_multipart_param(&p, last, &name, &value) == NGX_OK) {
 
-        if (name.len == sizeof("boundary") - 1
-            && ngx_strncasecmp(name.data, (u_char *) "boundary", name.len)
-               == 0)
-        {
+        if (ngx_llm_multipart_is(&name, "boundary")) {
+
             /* who reads the first and who the last would see two bodies */
 
             if (boundary->data) {
@@ -133,8 +137,6 @@ ngx_llm_multipart_param(u_char **pos, u_char *last, ngx_str_t *name,
     ngx_str_t *value)
 {
     u_char  *p;
-
-#define ngx_llm_multipart_blank(c)  ((c) == ' ' || (c) == '\t')
 
     p = *pos;
 
@@ -267,6 +269,7 @@ static u_char *
 ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
 {
     u_char  *cr;
+    size_t   n;
 
     while (p < last) {
 
@@ -299,8 +302,12 @@ ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
             continue;
         }
 
-        ngx_llm_multipart_keep(mp, mp->delimiter, mp->match);
+        n = mp->bare ? 2 : 0;
+
+        ngx_llm_multipart_keep(mp, mp->delimiter + n, mp->match - n);
+
         mp->match = 0;
+        mp->bare = 0;
     }
 
     return p;
@@ -338,6 +345,10 @@ ngx_llm_multipart_delimited(ngx_llm_multipart_t *mp)
     mp->match = 0;
     mp->state = NGX_LLM_MULTIPART_LINE;
 
+    if (body && mp->bare) {
+        return ngx_llm_multipart_bad(mp, "a part begins with a boundary");
+    }
+
     if (!body || mp->name.data == NULL) {
         return NGX_OK;
     }
@@ -361,12 +372,17 @@ ngx_llm_multipart_line(ngx_llm_multipart_t *mp, u_char c)
             return NGX_OK;
         }
 
+        /* fall through */
+
+    case NGX_LLM_MULTIPART_BLANK:
+
         if (c == CR) {
             mp->state = NGX_LLM_MULTIPART_LINE_LF;
             return NGX_OK;
         }
 
-        if (c == ' ' || c == '\t') {
+        if (ngx_llm_multipart_blank(c)) {
+            mp->state = NGX_LLM_MULTIPART_BLANK;
             return NGX_OK;
         }
 
@@ -431,37 +447,65 @@ ngx_llm_multipart_head(ngx_llm_multipart_t *mp, u_char c)
     mp->from = mp->offset;
     mp->value_len = 0;
     mp->cut = 0;
-    mp->match = 0;
+
+    /* what some take for a delimiter there, and others for a value */
+
+    mp->match = 2;
+    mp->bare = 1;
 
     return ngx_llm_multipart_headers(mp);
 }
 
 
+/* what is read in two ways may be another model to the provider: refused */
+
 static ngx_int_t
 ngx_llm_multipart_headers(ngx_llm_multipart_t *mp)
 {
-    u_char     *p, *last, *end;
-    size_t      len;
+    u_char     *p, *q, *end;
+    ngx_str_t   name;
     ngx_uint_t  n;
 
     ngx_str_null(&mp->name);
 
     n = 0;
-    len = sizeof("content-disposition:") - 1;
-    last = mp->head + mp->head_len;
 
-    for (p = mp->head; p < last; p = end + 1) {
+    /* the last line is empty */
 
-        end = memchr(p, LF, last - p);
+    for (p = mp->head; *p != CR; p = end + 1) {
 
-        if (*p == ' ' || *p == '\t') {
+        end = memchr(p, LF, mp->head + mp->head_len - p);
+
+        if (ngx_llm_multipart_blank(*p)) {
             return ngx_llm_multipart_bad(mp, "a line of a part's header is "
                                              "folded");
         }
 
-        if ((size_t) (end - p) < len
-            || ngx_strncasecmp(p, (u_char *) "content-disposition:", len) != 0)
-        {
+        for (q = p; *q > ' ' && *q != ':'; q++) { /* void */ }
+
+        if (*q != ':') {
+            return ngx_llm_multipart_bad(mp, "a line of a part's header has "
+                                             "no name");
+        }
+
+        name.data = p;
+        name.len = q++ - p;
+
+        if (memchr(q, CR, end - q) != end - 1) {
+            return ngx_llm_multipart_bad(mp, "a line of a part's header does "
+                                             "not end with CR LF");
+        }
+
+        if (ngx_llm_multipart_is(&name, "content-transfer-encoding")) {
+
+            if (!ngx_llm_multipart_identity(q, end - 1)) {
+                return ngx_llm_multipart_bad(mp, "a part is encoded");
+            }
+
+            continue;
+        }
+
+        if (!ngx_llm_multipart_is(&name, "content-disposition")) {
             continue;
         }
 
@@ -470,7 +514,7 @@ ngx_llm_multipart_headers(ngx_llm_multipart_t *mp)
                                              "\"Content-Disposition\"");
         }
 
-        if (ngx_llm_multipart_disposition(mp, p + len, end - 1) != NGX_OK) {
+        if (ngx_llm_multipart_disposition(mp, q, end - 1) != NGX_OK) {
             return NGX_DECLINED;
         }
     }
@@ -481,6 +525,28 @@ ngx_llm_multipart_headers(ngx_llm_multipart_t *mp)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_llm_multipart_identity(u_char *p, u_char *last)
+{
+    ngx_str_t  value;
+
+    while (p < last && ngx_llm_multipart_blank(*p)) {
+        p++;
+    }
+
+    while (p < last && ngx_llm_multipart_blank(last[-1])) {
+        last--;
+    }
+
+    value.data = p;
+    value.len = last - p;
+
+    return ngx_llm_multipart_is(&value, "7bit")
+           || ngx_llm_multipart_is(&value, "8bit")
+           || ngx_llm_multipart_is(&value, "binary");
 }
 
 
@@ -507,19 +573,21 @@ ngx_llm_multipart_disposition(ngx_llm_multipart_t *mp, u_char *p,
 
     while (ngx_llm_multipart_param(&p, last, &name, &value) == NGX_OK) {
 
-        if (name.len == sizeof("name") - 1
-            && ngx_strncasecmp(name.data, (u_char *) "name", name.len) == 0)
-        {
+        if (ngx_llm_multipart_is(&name, "name")) {
+
             if (mp->name.data) {
                 return ngx_llm_multipart_bad(mp, "a part has two names");
             }
 
+            if (memchr(value.data, '\\', value.len)) {
+                return ngx_llm_multipart_bad(mp, "the name of a part has a "
+                                                 "backslash");
+            }
+
             mp->name = value;
 
-        } else if (name.len >= sizeof("filename") - 1
-                   && ngx_strncasecmp(name.data, (u_char *) "filename",
-                                      sizeof("filename") - 1)
-                      == 0)
+        } else if (ngx_llm_multipart_is(&name, "filename")
+                   || ngx_llm_multipart_is(&name, "filename*"))
         {
             file = 1;
 
@@ -541,6 +609,16 @@ ngx_llm_multipart_disposition(ngx_llm_multipart_t *mp, u_char *p,
     }
 
     return NGX_OK;
+}
+
+
+/* in any case */
+
+static ngx_uint_t
+ngx_llm_multipart_is(ngx_str_t *name, char *what)
+{
+    return name->len == ngx_strlen(what)
+           && ngx_strncasecmp(name->data, (u_char *) what, name->len) == 0;
 }
 
 

@@ -50,6 +50,7 @@ struct ngx_llm_multipart_s {
     ngx_str_t              name;        /* slice of head; absent: a file */
     u_char                *value;
     size_t                 value_len;
+    unsigned               bare:1;      /* a delimiter without its CR LF */
     unsigned               cut:1;
     char                  *error;       /* what is wrong */
 };

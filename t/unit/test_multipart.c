@@ -161,8 +161,12 @@ test_forms(void)
         { "--b  \r\n" TEST_PART("a", "1") "\r\n--b--", "a=1@51;", NGX_OK },
         { TEST_BEGIN "content-type: x\r\nCONTENT-DISPOSITION:form-data ; "
           "NAME=a\r\n\r\n1" TEST_END, "a=1@64;", NGX_OK },
-        { TEST_BEGIN "Content-Disposition: form-data; name=\"a\\\"b\"\r\n\r\n1"
-          TEST_END, "a\\\"b=1@52;", NGX_OK },
+        { TEST_BEGIN TEST_PART("a", "--") TEST_END, "a=--@49;", NGX_OK },
+        { TEST_BEGIN TEST_PART("a", "--c") TEST_END, "a=--c@49;", NGX_OK },
+        { TEST_BEGIN TEST_PART("a", "-\r\n--") TEST_END, "a=-\r\n--@49;",
+          NGX_OK },
+        { TEST_BEGIN "Content-Transfer-Encoding: 8bit \r\n"
+          TEST_PART("a", "1") TEST_END, "a=1@83;", NGX_OK },
         { TEST_BEGIN "Content-Disposition: form-data; name=\"f\"; "
           "filename=\"x\"\r\n\r\n1" TEST_END, "", NGX_OK },
         { TEST_BEGIN "Content-Disposition: form-data; name=\"f\"; "
@@ -199,6 +203,26 @@ test_forms(void)
         { TEST_BEGIN "Content-Disposition: form-data; name=a\n\n1" TEST_END,
           "a line of a part's header does not end with CR LF",
           NGX_DECLINED },
+        { TEST_BEGIN "Content-Disposition: form-data; name=\"a\\b\"\r\n\r\n1"
+          TEST_END, "the name of a part has a backslash", NGX_DECLINED },
+        { TEST_BEGIN "Content-Disposition: form-data; name=a; filenamex=b"
+          "\r\n\r\n1" TEST_END, "a part's header \"Content-Disposition\" "
+          "has an unknown parameter", NGX_DECLINED },
+        { TEST_BEGIN TEST_NAME("a") "Content-Disposition : form-data; name=b"
+          "\r\n\r\n1" TEST_END, "a line of a part's header has no name",
+          NGX_DECLINED },
+        { TEST_BEGIN TEST_NAME("a") "x\r\n\r\n1" TEST_END,
+          "a line of a part's header has no name", NGX_DECLINED },
+        { TEST_BEGIN "x: y\r" TEST_NAME("a") "\r\n1" TEST_END,
+          "a line of a part's header does not end with CR LF",
+          NGX_DECLINED },
+        { TEST_BEGIN "Content-Transfer-Encoding: base64\r\n"
+          TEST_PART("a", "bQ==") TEST_END, "a part is encoded",
+          NGX_DECLINED },
+        { TEST_BEGIN TEST_PART("a", TEST_BEGIN) TEST_PART("b", "1") TEST_END,
+          "a part begins with a boundary", NGX_DECLINED },
+        { TEST_BEGIN TEST_PART("a", "1") "\r\n--b --\r\n",
+          "a boundary does not end its line", NGX_DECLINED },
         { NULL, NULL, NGX_OK }
     };
 
