@@ -369,3 +369,42 @@ cmp_ok(memory() - $before, '<=', 2048, "kB more");
 --- location: llm_auth off; client_max_body_size 32m;
 --- buffer: 128k
 --- errors
+
+
+
+=== TEST 9: a body that was read before, in memory and in a file
+--- config
+    access_log logs/llm.log llm;
+    location = /alive { access_log off; return 204; }
+    location /v1/ {
+        llm_auth off; client_body_buffer_size 128k;
+        mirror /mirror; llm_gateway;
+    }
+    location = /mirror { internal; return 204; }
+--- do
+for my $n (10, 500000) {
+    provider('a')->play('json {"text":"hello"}' . "\n");
+
+    my $res = post(form(file => ['a.wav', 'x' x $n], model => 'm'));
+
+    is($res->{status}, 200, "status");
+    like(sent()->{body}, qr/x\r\n.*\r\n\r\nthe-provider's-name\r\n/s, "model");
+}
+
+
+
+=== TEST 10: two boundaries, a name that would be two lines
+--- http
+llm_model p-* { deployment a real-*; cooldown off; }
+--- do
+my $res = post(form(model => 'm'), headers => { 'Content-Type' => [
+    'multipart/form-data; boundary=XyZ',
+    'multipart/form-data; boundary=AbC'] });
+
+# newer ones refuse it by themselves
+is($res->{status}, 400, "two headers");
+
+$res = post(form(model => "p-\r\nx: y"));
+is($res->{status}, 400, "control characters");
+like($res->{body}, qr/has a control character/, "named");
+is(scalar(provider('a')->seen), 0, "nobody was asked");

@@ -4,11 +4,14 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Digest::SHA qw(sha256_hex);
 use Test::Nginx::Socket;
 use Gateway;
 
 repeat_each(1);
 plan 'no_plan';
+
+$ENV{TEST_NGINX_SECRET} = 'sha256:' . sha256_hex('sk-a');
 
 gateway(providers => ['a', 'b']);
 
@@ -316,3 +319,53 @@ location ~ x { llm_relay a; }
 --- must_die
 --- error_log
 "llm_relay" directive cannot stand in a location given by regular expression
+
+
+
+=== TEST 11: a body that was read before is looked at, too
+--- config
+    access_log logs/llm.log llm;
+    location = /alive { access_log off; return 204; }
+    location /up/ { llm_relay a; llm_auth on; mirror /mirror;
+                    client_body_buffer_size 128k; }
+    location = /mirror { internal; return 204; }
+--- http
+llm_key k { secret $TEST_NGINX_SECRET; models cheap; }
+--- do
+provider('a')->play('json {"ok":1}');
+
+for my $case (['cheap', 200], ['dear', 403]) {
+    my $res = ask("{\"model\":\"$case->[0]\"}", path => '/up/any',
+                  headers => { Authorization => 'Bearer sk-a' });
+    is($res->{status}, $case->[1], $case->[0]);
+}
+
+
+
+=== TEST 12: paths that only begin like the location's
+--- config eval: $::config
+--- do
+provider('b')->play('json {"ok":1}');
+
+is(ask(undef, path => '/two', method => 'GET')->{status}, 200, "itself");
+is(ask(undef, path => '/two/x', method => 'GET')->{status}, 200, "below");
+is(ask(undef, path => '/twofold', method => 'GET')->{status}, 404, "beside");
+
+
+
+=== TEST 13: members that stand there a million times
+--- config eval: $::config
+--- do
+for my $member ('"stream":1', '"model":"x"') {
+    my $res = ask('{' . join(',', ($member) x 1000000) . '}',
+                  path => '/up/any');
+
+    is($res->{status}, 400, $member);
+    like($res->{body}, qr/is given twice/, "named");
+}
+
+open my $fh, '<', "$Test::Nginx::Util::ServRoot/logs/nginx.pid" or die;
+chomp(my $pid = <$fh>);
+open $fh, '<', "/proc/$pid/status" or die;
+my ($peak) = join('', <$fh>) =~ /VmHWM:\s+(\d+)/;
+cmp_ok($peak, '<', 150000, "memory, KiB");

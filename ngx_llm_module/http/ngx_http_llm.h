@@ -1059,6 +1059,13 @@ char *ngx_http_llm_mock(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* ngx_http_llm_body.c: the request's body as one piece of memory */
 ngx_int_t ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body);
 
+/*
+ * ctx->feed gets a body that was read before there was a ctx, as "mirror" has
+ * it; NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_llm_body_feed(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
 
 extern ngx_module_t  ngx_http_llm_module;
 

@@ -9,6 +9,10 @@
 #include "ngx_http_llm.h"
 
 
+/* read of a file at once */
+#define NGX_HTTP_LLM_BODY_PIECE  65536
+
+
 static void ngx_http_llm_body_join(ngx_http_request_t *r);
 
 
@@ -91,6 +95,65 @@ ngx_http_llm_body_collect(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     body->len = p - body->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_llm_body_feed(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    off_t         pos;
+    size_t        size;
+    u_char       *buf;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    buf = NULL;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_special(b)) {
+            continue;
+        }
+
+        if (ngx_buf_in_memory(b)) {
+
+            if (ctx->feed(r, ctx->call_data, b->pos, b->last) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (buf == NULL) {
+            buf = ngx_pnalloc(r->pool, NGX_HTTP_LLM_BODY_PIECE);
+            if (buf == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        for (pos = b->file_pos; pos < b->file_last; pos += n) {
+
+            size = (size_t) ngx_min(b->file_last - pos,
+                                    NGX_HTTP_LLM_BODY_PIECE);
+
+            n = ngx_read_file(b->file, buf, size, pos);
+
+            if (n == NGX_ERROR || n == 0) {
+                ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                              "could not read the request body from \"%V\"",
+                              &b->file->name);
+                return NGX_ERROR;
+            }
+
+            if (ctx->feed(r, ctx->call_data, buf, buf + n) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
 
     return NGX_OK;
 }

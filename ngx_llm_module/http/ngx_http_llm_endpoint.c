@@ -206,6 +206,12 @@ ngx_http_llm_path(ngx_http_request_t *r, ngx_str_t *rest)
     uri.data += llcf->prefix.len;
     uri.len -= llcf->prefix.len;
 
+    /* a location "/a" has "/ab", too */
+
+    if (uri.len && uri.data[0] != '/') {
+        return NULL;
+    }
+
     if (llcf->relay) {
 
         if (rest) {

@@ -114,6 +114,12 @@ ngx_http_llm_handler(ngx_http_request_t *r)
         return ngx_http_llm_refuse(r, ctx, rc, &err);
     }
 
+    if (r->request_body && ctx->feed
+        && ngx_http_llm_body_feed(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     r->request_body_in_single_buf = !ctx->keep;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_llm_body_handler);

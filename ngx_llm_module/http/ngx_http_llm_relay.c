@@ -23,6 +23,7 @@ static ngx_int_t ngx_http_llm_relay_any_feed(ngx_http_request_t *r,
     void *data, u_char *p, u_char *last);
 static ngx_int_t ngx_http_llm_relay_any_member(void *data, ngx_uint_t name,
     ngx_str_t *raw);
+static void ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay);
 static ngx_int_t ngx_http_llm_relay_read(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_read_form(ngx_http_request_t *r,
@@ -154,6 +155,7 @@ ngx_http_llm_relay_form(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *rest, ngx_llm_error_t *err)
 {
     ngx_int_t              rc;
+    ngx_str_t              type;
     ngx_table_elt_t       *h;
     ngx_http_llm_relay_t  *relay;
 
@@ -182,8 +184,18 @@ ngx_http_llm_relay_form(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
                              "\"multipart/form-data\" with a boundary");
     }
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK
+        || ngx_http_llm_request_list(r, "content-type", &type) != NGX_OK)
+    {
         return NGX_ERROR;
+    }
+
+    /* both would be passed on, and the provider may read the other one */
+
+    if (type.len != h->value.len) {
+        return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
+                             "invalid_request_error", NULL, NULL,
+                             "the header \"Content-Type\" is given twice");
     }
 
     relay->multipart.handler = ngx_http_llm_relay_form_field;
@@ -246,7 +258,7 @@ ngx_http_llm_relay_form_field(void *data, ngx_str_t *name, ngx_str_t *value,
         return NGX_OK;
     }
 
-    if (!whole || value->len > NGX_HTTP_LLM_MAX_NAME) {
+    if (!whole) {
         relay->error = "\"model\" is too long";
         return NGX_OK;
     }
@@ -258,6 +270,8 @@ ngx_http_llm_relay_form_field(void *data, ngx_str_t *name, ngx_str_t *value,
 
     relay->model.len = value->len;
     relay->model_from = from;
+
+    ngx_http_llm_relay_check_model(relay);
 
     return NGX_OK;
 }
@@ -331,7 +345,16 @@ ngx_http_llm_relay_any_member(void *data, ngx_uint_t name, ngx_str_t *raw)
     ngx_http_llm_relay_t  *relay = data;
 
     ngx_str_t        value;
+    ngx_uint_t      *n;
     ngx_llm_json_t  *node;
+
+    n = (name == 1) ? &relay->nstreams : &relay->nmodels;
+
+    if ((*n)++) {
+        relay->error = (name == 1) ? "\"stream\" is given twice"
+                                   : "\"model\" is given twice";
+        return NGX_OK;
+    }
 
     node = ngx_llm_json_parse(relay->meter.pool, raw, NULL);
 
@@ -342,11 +365,6 @@ ngx_http_llm_relay_any_member(void *data, ngx_uint_t name, ngx_str_t *raw)
 
     if (name == 1) {
         relay->stream = (node->type == NGX_LLM_JSON_TRUE);
-        return NGX_OK;
-    }
-
-    if (relay->nmodels++) {
-        relay->error = "\"model\" is given twice";
         return NGX_OK;
     }
 
@@ -371,7 +389,28 @@ ngx_http_llm_relay_any_member(void *data, ngx_uint_t name, ngx_str_t *raw)
 
     relay->model.len = value.len;
 
+    ngx_http_llm_relay_check_model(relay);
+
     return NGX_OK;
+}
+
+
+static void
+ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay)
+{
+    size_t  i;
+
+    if (relay->model.len > NGX_HTTP_LLM_MAX_NAME) {
+        relay->error = "\"model\" is too long";
+        return;
+    }
+
+    for (i = 0; i < relay->model.len; i++) {
+        if (relay->model.data[i] < ' ' || relay->model.data[i] == 0x7f) {
+            relay->error = "\"model\" has a control character";
+            return;
+        }
+    }
 }
 
 

@@ -33,6 +33,7 @@ typedef struct {
     ngx_str_t                  model;       /* as the client wrote it */
     off_t                      model_from;  /* its place in the body */
     ngx_uint_t                 nmodels;
+    ngx_uint_t                 nstreams;
     ngx_uint_t                 stream;
     char                      *error;       /* what is wrong with the body */
 } ngx_http_llm_relay_t;
