@@ -44,7 +44,6 @@ typedef struct {
     ngx_uint_t                    results;
 
     ngx_llm_role_e                role;     /* of the open message */
-    ngx_uint_t                    blocks;   /* in it */
 
     unsigned                      open:1;
     unsigned                      texted:1; /* it has a text */

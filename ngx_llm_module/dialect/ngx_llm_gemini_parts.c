@@ -38,7 +38,7 @@ typedef struct {
 static ngx_int_t ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_gemini_write_file(ngx_llm_gemini_request_t *ctx,
-    ngx_llm_message_t *m, ngx_llm_part_t *part, ngx_str_t *url, char *type);
+    ngx_llm_message_t *m, ngx_str_t *url, char *type);
 static ngx_int_t ngx_llm_gemini_write_video(ngx_llm_gemini_request_t *ctx,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static ngx_uint_t ngx_llm_gemini_starts(ngx_str_t *url, char *prefix);
@@ -221,7 +221,7 @@ ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
     }
 
     if (part->url.len) {
-        return ngx_llm_gemini_write_file(ctx, m, part, &part->url, type);
+        return ngx_llm_gemini_write_file(ctx, m, &part->url, type);
     }
 
     /* an id is Google's if it has the form of one */
@@ -229,7 +229,7 @@ ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
     if (ngx_llm_gemini_starts(&part->id, NGX_LLM_GEMINI_FILES_URL)
         || ngx_llm_gemini_starts(&part->id, "gs://"))
     {
-        return ngx_llm_gemini_write_file(ctx, m, part, &part->id, type);
+        return ngx_llm_gemini_write_file(ctx, m, &part->id, type);
     }
 
     if (ngx_llm_gemini_starts(&part->id, "files/")
@@ -247,7 +247,7 @@ ngx_llm_gemini_write_media(ngx_llm_gemini_request_t *ctx,
                        sizeof(NGX_LLM_GEMINI_FILES_URL "v1beta/") - 1);
         ngx_memcpy(p, part->id.data, part->id.len);
 
-        return ngx_llm_gemini_write_file(ctx, m, part, &url, type);
+        return ngx_llm_gemini_write_file(ctx, m, &url, type);
     }
 
     return ngx_llm_gemini_refuse_file(ctx, m, "does not know this file, send "
@@ -299,7 +299,7 @@ ngx_llm_gemini_write_blob(ngx_llm_gemini_request_t *ctx, ngx_llm_part_t *part)
 
 static ngx_int_t
 ngx_llm_gemini_write_file(ngx_llm_gemini_request_t *ctx, ngx_llm_message_t *m,
-    ngx_llm_part_t *part, ngx_str_t *url, char *type)
+    ngx_str_t *url, char *type)
 {
     ngx_str_t              plain, *guess;
     ngx_llm_gemini_url_t  *kind;
@@ -388,7 +388,7 @@ ngx_llm_gemini_write_video(ngx_llm_gemini_request_t *ctx,
     rc = ngx_llm_data_url(&url, &video.media_type, &video.data);
 
     if (rc == NGX_DECLINED && url.len) {
-        return ngx_llm_gemini_write_file(ctx, m, part, &url, "video/mp4");
+        return ngx_llm_gemini_write_file(ctx, m, &url, "video/mp4");
     }
 
     if (rc != NGX_OK) {

@@ -16,8 +16,8 @@ static ngx_int_t ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_json_t **second);
 static ngx_int_t ngx_llm_openai_edit_members(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_json_t *second, ngx_array_t *removed);
-static ngx_uint_t ngx_llm_openai_lacks(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, ngx_llm_json_t *node);
+static ngx_uint_t ngx_llm_openai_lacks(ngx_llm_target_t *target,
+    ngx_llm_json_t *node);
 static ngx_int_t ngx_llm_openai_edit_messages(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_edit_text(ngx_llm_message_t *message,
@@ -222,7 +222,7 @@ ngx_llm_openai_edit_members(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     for (node = chat->root->child; node; node = node->next) {
 
-        gone = (node == second) || ngx_llm_openai_lacks(chat, target, node);
+        gone = (node == second) || ngx_llm_openai_lacks(target, node);
 
         if (i < n && node == unknown[i]) {
 
@@ -281,8 +281,7 @@ ngx_llm_openai_unsaid(ngx_llm_target_t *target, ngx_llm_json_t *node)
 /* a parameter that was looked at before, or what goes with one */
 
 static ngx_uint_t
-ngx_llm_openai_lacks(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
-    ngx_llm_json_t *node)
+ngx_llm_openai_lacks(ngx_llm_target_t *target, ngx_llm_json_t *node)
 {
     ngx_str_t   *key;
     ngx_uint_t   id;

@@ -25,7 +25,7 @@ typedef struct {
 
 static ngx_uint_t ngx_llm_openai_error_own(ngx_llm_json_t *root,
     ngx_llm_error_t *err);
-static void ngx_llm_openai_error_words(ngx_pool_t *pool, ngx_uint_t status,
+static void ngx_llm_openai_error_words(ngx_pool_t *pool,
     ngx_llm_json_t *error, ngx_llm_error_t *err);
 static ngx_uint_t ngx_llm_openai_error_code(ngx_llm_error_t *err,
     ngx_str_t *word);
@@ -255,13 +255,13 @@ ngx_llm_openai_error_node(ngx_pool_t *pool, ngx_uint_t status,
 
     err->message = ngx_llm_openai_error_message(pool, root, error);
 
-    ngx_llm_openai_error_words(pool, status, error, err);
+    ngx_llm_openai_error_words(pool, error, err);
 }
 
 
 static void
-ngx_llm_openai_error_words(ngx_pool_t *pool, ngx_uint_t status,
-    ngx_llm_json_t *error, ngx_llm_error_t *err)
+ngx_llm_openai_error_words(ngx_pool_t *pool, ngx_llm_json_t *error,
+    ngx_llm_error_t *err)
 {
     ngx_str_t        type, code, inner;
     ngx_llm_json_t  *node;

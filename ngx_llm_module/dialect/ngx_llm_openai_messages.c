@@ -39,8 +39,8 @@ static ngx_int_t ngx_llm_openai_read_call(ngx_llm_openai_read_t *rd,
     ngx_llm_message_t *message, ngx_llm_json_t *node, ngx_uint_t n);
 static ngx_int_t ngx_llm_openai_read_function_call(ngx_llm_openai_read_t *rd,
     ngx_llm_message_t *message);
-static ngx_int_t ngx_llm_openai_read_arguments(ngx_llm_openai_read_t *rd,
-    ngx_llm_part_t *part, ngx_llm_json_t *function);
+static ngx_int_t ngx_llm_openai_read_arguments(ngx_llm_part_t *part,
+    ngx_llm_json_t *function);
 
 
 static const ngx_llm_openai_role_t  ngx_llm_openai_roles[] = {
@@ -673,7 +673,7 @@ ngx_llm_openai_read_call(ngx_llm_openai_read_t *rd,
                                   message->index, n);
     }
 
-    rc = ngx_llm_openai_read_arguments(rd, part, function);
+    rc = ngx_llm_openai_read_arguments(part, function);
 
     if (rc == NGX_DECLINED) {
         return ngx_llm_openai_bad(rd, "must be a string",
@@ -722,7 +722,7 @@ ngx_llm_openai_read_function_call(ngx_llm_openai_read_t *rd,
                                   message->index);
     }
 
-    rc = ngx_llm_openai_read_arguments(rd, part, function);
+    rc = ngx_llm_openai_read_arguments(part, function);
 
     if (rc == NGX_DECLINED) {
         return ngx_llm_openai_bad(rd, "must be a string",
@@ -737,8 +737,7 @@ ngx_llm_openai_read_function_call(ngx_llm_openai_read_t *rd,
 /* text, but some clients send the object itself */
 
 static ngx_int_t
-ngx_llm_openai_read_arguments(ngx_llm_openai_read_t *rd, ngx_llm_part_t *part,
-    ngx_llm_json_t *function)
+ngx_llm_openai_read_arguments(ngx_llm_part_t *part, ngx_llm_json_t *function)
 {
     ngx_llm_json_t  *node;
 

@@ -310,14 +310,12 @@ ngx_http_llm_account_admit(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     acc->model = ctx->stage.model;
 
     if (acc->nitems == 0 && !acc->sums) {
-        acc->admitted = 1;
         return NGX_OK;
     }
 
     rc = ngx_http_llm_account_hold(r, acc, NULL, 0, &which);
 
     if (rc == NGX_OK) {
-        acc->admitted = 1;
         return NGX_OK;
     }
 

@@ -132,7 +132,6 @@ struct ngx_http_llm_account_s {
     ngx_http_llm_limits_t        *passed_owner;
 
     unsigned                      held:1;
-    unsigned                      admitted:1;
     unsigned                      log:1;        /* a line will be written */
     unsigned                      sums:1;       /* somebody looks at them */
     unsigned                      cost:1;       /* money is limited */

@@ -18,9 +18,6 @@
 #include "ngx_llm_multipart.h"
 
 
-#define NGX_HTTP_LLM_RELAY_MODEL  1024
-
-
 /* what is known of a request, ctx->call_data */
 
 typedef struct {

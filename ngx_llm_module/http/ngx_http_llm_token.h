@@ -99,9 +99,6 @@ void ngx_http_llm_token_store(ngx_http_llm_token_t *token, ngx_str_t *value,
 time_t ngx_http_llm_token_failed(ngx_http_llm_token_t *token,
     ngx_uint_t refused, ngx_int_t retry_after);
 
-/* gives the lease back, nothing being known */
-void ngx_http_llm_token_release(ngx_http_llm_token_t *token);
-
 /* NGX_OK: it is not valid any more; NGX_DECLINED: it stays */
 ngx_int_t ngx_http_llm_token_drop(ngx_http_llm_token_t *token,
     ngx_uint_t version);

@@ -70,8 +70,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_llm_tokens_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static ngx_int_t ngx_http_llm_tokens_slots(ngx_shm_zone_t *shm_zone,
-    ngx_http_llm_token_zone_t *zone);
+static ngx_int_t ngx_http_llm_tokens_slots(ngx_http_llm_token_zone_t *zone);
 static ngx_uint_t ngx_http_llm_token_slot(ngx_http_llm_token_shared_t *sh,
     u_char *key);
 static ngx_http_llm_token_slot_t *ngx_http_llm_token_lock(
@@ -153,7 +152,7 @@ ngx_http_llm_tokens_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = ozone->sh;
         zone->shpool = ozone->shpool;
 
-        return ngx_http_llm_tokens_slots(shm_zone, zone);
+        return ngx_http_llm_tokens_slots(zone);
     }
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
@@ -161,7 +160,7 @@ ngx_http_llm_tokens_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     if (shm_zone->shm.exists) {
         zone->sh = zone->shpool->data;
 
-        return ngx_http_llm_tokens_slots(shm_zone, zone);
+        return ngx_http_llm_tokens_slots(zone);
     }
 
     zone->sh = ngx_slab_calloc(zone->shpool,
@@ -172,15 +171,14 @@ ngx_http_llm_tokens_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     zone->shpool->data = zone->sh;
 
-    return ngx_http_llm_tokens_slots(shm_zone, zone);
+    return ngx_http_llm_tokens_slots(zone);
 }
 
 
 /* in the master, while workers of the old configuration use the zone */
 
 static ngx_int_t
-ngx_http_llm_tokens_slots(ngx_shm_zone_t *shm_zone,
-    ngx_http_llm_token_zone_t *zone)
+ngx_http_llm_tokens_slots(ngx_http_llm_token_zone_t *zone)
 {
     ngx_uint_t                 i, j;
     ngx_http_llm_token_t      *token;
@@ -492,25 +490,6 @@ ngx_http_llm_token_failed(ngx_http_llm_token_t *token, ngx_uint_t refused,
     ngx_shmtx_unlock(&shpool->mutex);
 
     return wait;
-}
-
-
-void
-ngx_http_llm_token_release(ngx_http_llm_token_t *token)
-{
-    ngx_slab_pool_t            *shpool;
-    ngx_http_llm_token_slot_t  *slot;
-
-    slot = ngx_http_llm_token_lock(token, &shpool);
-
-    if (slot) {
-
-        if (slot->owner == ngx_pid) {
-            slot->lease = 0;
-        }
-
-        ngx_shmtx_unlock(&shpool->mutex);
-    }
 }
 
 
