@@ -299,7 +299,7 @@ for my $script (@kept) {
 for my $script (
     'header Connection: close' . "\n" . "ok x",
     'raw HTTP/1.0 200 OK\r\n\r\n' . Provider::ok('x') . "\nstall",
-    "ok x\nraw extra bytes",
+    "hold\nok x\nraw extra bytes\nflush",
     "hold\nok x\nraw HTTP/1.1 200 OK\nflush",
     "sse\nrole\ntext x\nfinish\ndone\nstall",
     "hold\nstream x\nraw more\nflush",
