@@ -494,14 +494,9 @@ ngx_llm_watsonx_write_file(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_llm_compose_file_text(rq->chat->pool, part, &text);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_llm_compose_refuse_part(rq, m, "a file that is no text");
-    }
-
+    rc = ngx_llm_compose_file_text(rq, m, part, &text);
     if (rc != NGX_OK) {
-        return NGX_ERROR;
+        return rc;
     }
 
     ngx_llm_watsonx_write_text(rq, &text);
