@@ -478,3 +478,123 @@ like($res->{body}, qr/"prompt_tokens":6/, "usage");
 --- provider_a eval
 "dialect ollama; url http://127.0.0.1:" . Gateway::provider('a')->port . "/api;"
 --- model: deployment a nomic-embed-text;
+
+
+
+=== TEST 19: Vertex AI: many texts, by "predict"
+--- do
+my $predict = sub {
+    return 'json {"predictions":[' . join(',', map {
+        "{\"embeddings\":{\"values\":[$_],\"statistics\":{\"token_count\":2.0,"
+        . '"truncated":false}}}' } @_)
+        . '],"metadata":{"billableCharacterCount":1}}' . "\n";
+};
+
+provider('a')->play($predict->(1, 2));
+
+my $res = embed(input => '["a\"\u00e9","b"]', dimensions => 256,
+                input_type => '"document"', user => '"u"');
+
+is(sent()->{line}, 'POST /v1/publishers/google/models/text-embedding-005'
+   . ':predict HTTP/1.1', "path");
+is(sent()->{headers}{'x-goog-api-key'}, 'secret-of-provider', "key");
+is(sent()->{body}, '{"instances":[' . join(',', map {
+       "{\"content\":\"$_\",\"task_type\":\"RETRIEVAL_DOCUMENT\"}"
+   } 'a\"\u00e9', 'b') . '],"parameters":{"autoTruncate":false,'
+   . '"outputDimensionality":256}}', "body");
+is($res->{headers}{'x-llm-dropped-params'}, 'user', "named");
+is($res->{body}, '{"object":"list","data":[{"object":"embedding","index":0,'
+   . '"embedding":[1]},{"object":"embedding","index":1,"embedding":[2]}],'
+   . '"model":"m","usage":{"prompt_tokens":4,"total_tokens":4}}', "answer");
+
+# not more than 250
+
+provider('a')->play(join "==\n", $predict->(0 .. 249), $predict->(250 .. 252));
+$res = embed(input => '[' . join(',', map { "\"t$_\"" } 0 .. 252) . ']');
+
+is(join(',', $res->{body} =~ /"embedding":\[(\d+)\]/g), join(',', 0 .. 252),
+   "all, in order");
+like($res->{body}, qr/"prompt_tokens":506,/, "usage in sum");
+
+# nor than 20000 tokens
+
+my @text = map { '"' . ('x' x $_) . '"' } 30000, 9000, 9000, 50000, 1;
+
+provider('a')->play(join "==\n", map { $predict->(@$_) } [0, 1], [2], [3], [4]);
+() = provider('a')->seen;
+$res = embed(input => '[' . join(',', @text) . ']');
+
+is(join(',', map { length $_->{body} } provider('a')->seen), join(',', map {
+       length('{"instances":[],"parameters":{"autoTruncate":false}}') - 1
+       + length join('', map { ",{\"content\":$text[$_]}" } @$_)
+   } [0, 1], [2], [3], [4]), "in parts");
+is(join(',', $res->{body} =~ /"embedding":\[(\d+)\]/g), '0,1,2,3,4', "in order");
+
+# what is no answer
+
+for my $bad ('{"predictions":[]}', '{"predictions":[{"embeddings":1}]}', '{}',
+             '{"predictions":[{"embeddings":{"values":[1]}},{}]}')
+{
+    provider('a')->play("json $bad\n");
+    is(error_of(embed()), '502 server_error provider_error', $bad);
+}
+
+provider('a')->play('json {"predictions":[{"embeddings":{"values":[1]}}]}' . "\n");
+like(embed()->{body}, qr/"embedding":\[1\]/, "usage is not told");
+
+provider('a')->play("status 400 No\n" . 'json {"error":{"code":400,"message":'
+    . '"The input token count is 20001 but the model supports up to 20000.",'
+    . '"status":"INVALID_ARGUMENT"}}' . "\n");
+like(error_of(embed()), qr/^400 invalid_request_error /, "a refusal");
+--- provider_a: dialect vertex;
+--- model: deployment a text-embedding-005;
+--- errors
+
+
+
+=== TEST 20: Vertex AI: a text at a time
+--- do
+provider('a')->play(join "==\n", map {
+    "json {\"embedding\":{\"values\":[$_]},\"usageMetadata\":"
+    . '{"promptTokenCount":5},"truncated":false}' . "\n" } 1, 2);
+
+my $res = embed(input => '["a","b"]', dimensions => 768,
+                input_type => '"query"');
+my @seen = provider('a')->seen;
+
+is(scalar @seen, 2, "requests");
+like($seen[0]{body}, qr/"text":"a"/, "the first");
+is($seen[1]{line}, 'POST /v1/publishers/google/models/gemini-embedding-001'
+   . ':embedContent HTTP/1.1', "path");
+is($seen[1]{body}, '{"content":{"role":"user","parts":[{"text":"b"}]},'
+   . '"embedContentConfig":{"autoTruncate":false,"taskType":"RETRIEVAL_QUERY",'
+   . '"outputDimensionality":768}}', "body");
+is($res->{body}, '{"object":"list","data":[{"object":"embedding","index":0,'
+   . '"embedding":[1]},{"object":"embedding","index":1,"embedding":[2]}],'
+   . '"model":"m","usage":{"prompt_tokens":10,"total_tokens":10}}', "answer");
+
+$res = ask('{"model":"two","input":"a","input_type":"query"}',
+           path => '/v1/embeddings');
+is(sent()->{body}, '{"content":{"role":"user","parts":[{"text":"a"}]},'
+   . '"embedContentConfig":{"autoTruncate":false}}', "says it in the text");
+is($res->{headers}{'x-llm-dropped-params'}, 'input_type', "named");
+
+ask('{"model":"e5","input":"a"}', path => '/v1/embeddings');
+is(sent()->{line}, 'POST /v1/publishers/intfloat/models/multilingual-e5-large'
+   . '-instruct-maas:embedContent HTTP/1.1', "another publisher's");
+
+provider('a')->play('json {"predictions":[{"embeddings":{"values":[7]}}]}' . "\n");
+ask('{"model":"tuned","input":"a"}', path => '/v1/embeddings');
+is(sent()->{line}, 'POST /v1/endpoints/12:predict HTTP/1.1', "a tuned one");
+
+for my $bad ('{"embedding":{}}', '{"embedding":[1]}', '{"embeddings":[]}') {
+    provider('a')->play("json $bad\n");
+    is(error_of(embed()), '502 server_error provider_error', $bad);
+}
+--- provider_a: dialect vertex;
+--- model: deployment a gemini-embedding-001;
+--- http
+    llm_model two   { deployment a gemini-embedding-2; }
+    llm_model e5    { deployment a intfloat/multilingual-e5-large-instruct-maas; }
+    llm_model tuned { deployment a endpoints/12; }
+--- errors

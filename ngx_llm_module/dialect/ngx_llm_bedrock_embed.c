@@ -33,6 +33,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed = {
     1,
     ngx_llm_bedrock_embed_max,
     0,
+    0,
     ngx_llm_bedrock_embed_write,
     NULL,
     ngx_llm_bedrock_embed_path,

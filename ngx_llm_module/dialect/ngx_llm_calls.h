@@ -23,6 +23,10 @@ struct ngx_llm_embed_dialect_s {
     /* MAY be NULL: the same where the model decides */
     ngx_uint_t              (*max)(ngx_llm_target_t *target);
 
+    size_t                    max_bytes;    /* of the inputs of one request,
+                                               as they are escaped; 0: any.
+                                               One is sent whatever it has */
+
     ngx_uint_t                tokens;       /* may be token ids */
 
     /*
@@ -66,6 +70,7 @@ extern const ngx_llm_embed_dialect_t  ngx_llm_mistral_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_ollama_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_sagemaker_embed;
 extern const ngx_llm_embed_dialect_t  ngx_llm_watsonx_embed;
+extern const ngx_llm_embed_dialect_t  ngx_llm_vertex_embed;
 
 
 /* requests that are passed on to a provider */
@@ -134,6 +139,13 @@ void ngx_llm_embed_texts(ngx_llm_embed_t *embed, ngx_str_t *before,
  */
 ngx_int_t ngx_llm_embed_check(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_uint_t dimensions, ngx_llm_error_t *err);
+
+/*
+ * ngx_llm_gemini_embed.c: Google's word for what the texts are for, NULL:
+ * nothing was said.  NGX_OK, NGX_DECLINED with err filled: it has none.
+ */
+ngx_int_t ngx_llm_gemini_task(ngx_llm_embed_t *embed,
+    ngx_llm_target_t *target, char **name, ngx_llm_error_t *err);
 
 /* ngx_llm_cohere_embed.c: the members of a request but for the model */
 void ngx_llm_cohere_embed_members(ngx_llm_embed_t *embed,

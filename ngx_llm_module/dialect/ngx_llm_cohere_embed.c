@@ -35,6 +35,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_cohere_embed = {
     NGX_LLM_COHERE_EMBED_MAX,
     NULL,
     0,
+    0,
     ngx_llm_cohere_embed_write,
     NULL,
     NULL,

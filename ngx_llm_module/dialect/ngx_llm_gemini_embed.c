@@ -22,7 +22,6 @@ typedef struct {
 
 static ngx_int_t ngx_llm_gemini_embed_write(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
-static char *ngx_llm_gemini_task(ngx_str_t *word);
 static void ngx_llm_gemini_embed_path(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
 static ngx_int_t ngx_llm_gemini_embed_read(ngx_llm_json_t *root,
@@ -36,6 +35,7 @@ static void ngx_llm_gemini_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
 const ngx_llm_embed_dialect_t  ngx_llm_gemini_embed = {
     NGX_LLM_GEMINI_EMBED_MAX,
     NULL,
+    0,
     0,
     ngx_llm_gemini_embed_write,
     NULL,
@@ -107,17 +107,12 @@ ngx_llm_gemini_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 
     ngx_llm_out_lit(&text, "}]}");
 
-    if (embed->input_type.len) {
-        task = ngx_llm_gemini_task(&embed->input_type);
+    rc = ngx_llm_gemini_task(embed, target, &task, err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-        if (task == NULL) {
-            return ngx_llm_error(embed->chat->pool, err, 400,
-                                 "invalid_request_error",
-                                 "unsupported_parameter", "input_type",
-                                 "the provider \"%V\" does not know this "
-                                 "\"input_type\"", &target->provider);
-        }
-
+    if (task != NULL) {
         ngx_llm_out_lit(&text, ",\"taskType\":\"");
         ngx_llm_out_data(&text, (u_char *) task, ngx_strlen(task));
         ngx_llm_out_char(&text, '"');
@@ -145,21 +140,35 @@ ngx_llm_gemini_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 }
 
 
-static char *
-ngx_llm_gemini_task(ngx_str_t *word)
+ngx_int_t
+ngx_llm_gemini_task(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
+    char **name, ngx_llm_error_t *err)
 {
+    ngx_str_t              *word;
     ngx_llm_gemini_task_t  *task;
+
+    *name = NULL;
+
+    word = &embed->input_type;
+
+    if (word->len == 0) {
+        return NGX_OK;
+    }
 
     for (task = ngx_llm_gemini_tasks; task->word; task++) {
         if (word->len == ngx_strlen(task->word)
             && ngx_strncasecmp(word->data, (u_char *) task->word, word->len)
                == 0)
         {
-            return task->task;
+            *name = task->task;
+            return NGX_OK;
         }
     }
 
-    return NULL;
+    return ngx_llm_error(embed->chat->pool, err, 400, "invalid_request_error",
+                         "unsupported_parameter", "input_type",
+                         "the provider \"%V\" does not know this "
+                         "\"input_type\"", &target->provider);
 }
 
 

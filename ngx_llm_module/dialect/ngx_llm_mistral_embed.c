@@ -22,6 +22,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_mistral_embed = {
     NGX_LLM_MISTRAL_EMBED_MAX,
     NULL,
     0,
+    0,
     ngx_llm_mistral_embed_write,
     NULL,
     NULL,

@@ -41,6 +41,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_ollama_embed = {
     NGX_LLM_OLLAMA_EMBED_MAX,
     NULL,
     0,
+    0,
     ngx_llm_ollama_embed_write,
     NULL,
     NULL,

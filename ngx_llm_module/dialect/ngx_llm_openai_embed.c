@@ -27,6 +27,7 @@ static ngx_int_t ngx_llm_openai_embed_edit(ngx_llm_embed_t *embed,
 const ngx_llm_embed_dialect_t  ngx_llm_openai_embed = {
     NGX_LLM_EMBED_MAX,
     NULL,
+    0,
     1,
     ngx_llm_openai_embed_write,
     ngx_llm_openai_embed_edit,

@@ -29,6 +29,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_sagemaker_embed = {
     NGX_LLM_SAGEMAKER_EMBED_MAX,
     NULL,
     0,
+    0,
     ngx_llm_sagemaker_embed_write,
     NULL,
     ngx_llm_sagemaker_embed_path,

@@ -8,6 +8,7 @@
 
 
 #include "ngx_llm_vertex.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_gemini.h"
 
 
@@ -43,7 +44,7 @@ const ngx_llm_dialect_t  ngx_llm_vertex = {
     ngx_null_string,
     NULL,
 
-    NULL,
+    &ngx_llm_vertex_embed,
     NULL,
     NULL
 };
@@ -59,11 +60,17 @@ ngx_llm_vertex_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 }
 
 
-/* a tuned model is an endpoint of the project */
-
 static void
 ngx_llm_vertex_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out)
+{
+    ngx_llm_vertex_write_name(target, out);
+    ngx_llm_gemini_write_method(chat, out);
+}
+
+
+void
+ngx_llm_vertex_write_name(ngx_llm_target_t *target, ngx_llm_out_t *out)
 {
     ngx_str_t  name, kind;
 
@@ -84,8 +91,6 @@ ngx_llm_vertex_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     } else {
         ngx_llm_vertex_write_model(target, "google", out);
     }
-
-    ngx_llm_gemini_write_method(chat, out);
 }
 
 

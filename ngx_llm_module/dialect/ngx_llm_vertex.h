@@ -14,6 +14,9 @@
 #include "ngx_llm_dialect.h"
 
 
+/* a path up to a model of Google's, or to "endpoints/ID", a tuned one */
+void ngx_llm_vertex_write_name(ngx_llm_target_t *target, ngx_llm_out_t *out);
+
 /* a path up to a model of that publisher; "@" before a version is kept */
 void ngx_llm_vertex_write_model(ngx_llm_target_t *target, char *publisher,
     ngx_llm_out_t *out);

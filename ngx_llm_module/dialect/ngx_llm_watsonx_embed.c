@@ -26,6 +26,7 @@ const ngx_llm_embed_dialect_t  ngx_llm_watsonx_embed = {
     NGX_LLM_WATSONX_EMBED_MAX,
     NULL,
     0,
+    0,
     ngx_llm_watsonx_embed_write,
     NULL,
     ngx_llm_watsonx_embed_path,

@@ -18,12 +18,15 @@ typedef struct {
     ngx_llm_usage_t          usage;     /* likewise */
     ngx_uint_t               parts;
     ngx_uint_t               max;       /* inputs of a part */
+    size_t                   max_bytes; /* of them; 0: any */
 } ngx_http_llm_embed_state_t;
 
 
 static ngx_int_t ngx_http_llm_embed_read(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at);
+static void ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state,
+    ngx_uint_t left);
 static ngx_int_t ngx_http_llm_embed_part(ngx_http_llm_attempt_t *at,
     ngx_http_llm_embed_state_t *state);
 static ngx_int_t ngx_http_llm_embed_edit(ngx_http_llm_attempt_t *at,
@@ -102,8 +105,10 @@ ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at)
 
     state->max = dialect->max ? dialect->max(&at->target)
                               : dialect->max_inputs;
+    state->max_bytes = dialect->max_bytes;
     state->part = *embed;
-    state->part.n = ngx_min(embed->n, state->max);
+
+    ngx_http_llm_embed_take(state, embed->n);
 
     ngx_llm_usage_init(&state->usage);
 
@@ -114,6 +119,40 @@ ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at)
     }
 
     return ngx_http_llm_embed_part(at, state);
+}
+
+
+/* how many of those that are left go into the part, at least one */
+
+static void
+ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state, ngx_uint_t left)
+{
+    size_t            size;
+    ngx_uint_t        n;
+    ngx_llm_json_t   *node;
+    ngx_llm_embed_t  *part;
+
+    part = &state->part;
+    left = ngx_min(left, state->max);
+
+    if (state->max_bytes) {
+        node = part->first;
+        size = 0;
+
+        for (n = 0; n < left; n++) {
+            size += node->raw.len;
+
+            if (n && size > state->max_bytes) {
+                break;
+            }
+
+            node = node->next;
+        }
+
+        left = n;
+    }
+
+    part->n = left;
 }
 
 
@@ -325,7 +364,7 @@ ngx_http_llm_embed_answer(ngx_http_llm_attempt_t *at)
         part->first = part->first->next;
     }
 
-    part->n = ngx_min(left, state->max);
+    ngx_http_llm_embed_take(state, left);
 
     rc = ngx_http_llm_embed_part(at, state);
 

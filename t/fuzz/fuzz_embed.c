@@ -26,6 +26,7 @@ static const ngx_llm_dialect_t  *fuzz_dialects[] = {
     &ngx_llm_mistral,
     &ngx_llm_ollama,
     &ngx_llm_watsonx,
+    &ngx_llm_vertex,
 };
 
 #define FUZZ_DIALECTS                                                        \
@@ -102,12 +103,18 @@ fuzz_embed_request(ngx_str_t *text)
 
     n = embed.n;
 
-    for (i = 0; i < FUZZ_DIALECTS; i++) {
-        dialect = fuzz_dialects[i]->embed;
+    for (i = 0; i < 2 * FUZZ_DIALECTS; i++) {
+        dialect = fuzz_dialects[i / 2]->embed;
 
         ngx_memzero(&target, sizeof(ngx_llm_target_t));
         ngx_str_set(&target.model, "up");
         ngx_str_set(&target.provider, "p");
+
+        /* of some the model decides */
+
+        if (i % 2) {
+            ngx_str_set(&target.model, "cohere.gemini-embedding-2");
+        }
 
         /* the first part, where the provider takes no more at once */
 

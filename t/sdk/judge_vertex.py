@@ -93,6 +93,8 @@ class Protos:
         self.pool = pool
         self.request = kind("GenerateContentRequest")
         self.response = kind("GenerateContentResponse")
+        self.predict = kind("PredictRequest")
+        self.embed = kind("EmbedContentRequest")
         return self
 
     def problems(self, kind, text):
@@ -221,11 +223,9 @@ class Token(google.auth.credentials.Credentials):
         self.token = "ya29.judge"
 
 
-def ask(gate, model, stream, **more):
-    body = {"model": "vertex/" + model, "stream": stream, "max_tokens": 50,
-            "messages": [{"role": "user", "content": "Hi é"}], **more}
+def post(gate, path, body):
     request = urllib.request.Request(
-        gate.url + "/v1/chat/completions", json.dumps(body).encode(),
+        gate.url + path, json.dumps(body).encode(),
         {"Content-Type": "application/json",
          "Authorization": "Bearer " + gateway.KEY})
 
@@ -233,17 +233,27 @@ def ask(gate, model, stream, **more):
         return answer.read().decode()
 
 
+def ask(gate, model, stream, **more):
+    return post(gate, "/v1/chat/completions", {
+        "model": "vertex/" + model, "stream": stream, "max_tokens": 50,
+        "messages": [{"role": "user", "content": "Hi é"}], **more})
+
+
 def text_of(answer):
     return "".join(json.loads('"%s"' % part) for part in
                    re.findall(r'"content":"((?:[^"\\]|\\.)*)"', answer))
 
 
-def gemini(server, stream):
-    client = google.genai.Client(
+def google_client(server):
+    return google.genai.Client(
         vertexai=True, project="my-project", location="us-east5",
         credentials=Token(),
         http_options=google.genai.types.HttpOptions(
             base_url="http://127.0.0.1:%d" % server.port, api_version="v1"))
+
+
+def gemini(server, stream):
+    client = google_client(server)
     arguments = dict(model="gemini-2.5-flash", contents="Hi é",
                      config={"max_output_tokens": 50})
 
@@ -317,6 +327,64 @@ def both(protos, server, gate, name, client, stream):
     return problems
 
 
+EMBEDDINGS = {
+    "text-embedding-005": ["a", "b é"],
+    "gemini-embedding-001": ["b é"],
+    "gemini-embedding-2": ["b é"],
+    "intfloat/multilingual-e5-large-instruct-maas": ["b é"],
+}
+
+
+def embeddings(protos, server, gate, model):
+    """Google's client and the gateway, asked for the same vectors."""
+
+    texts = EMBEDDINGS[model]
+    vectors = [[float(i), 0.5] for i in range(len(texts))]
+    server.answer = "application/json", json.dumps(
+        {"predictions": [
+            {"embeddings": {"values": v, "statistics": {
+                "token_count": 2.0, "truncated": False}}} for v in vectors]}
+        if model.startswith("text-") else
+        {"embedding": {"values": vectors[0]}, "truncated": False,
+         "usageMetadata": {"promptTokenCount": 2, "totalTokenCount": 2}})
+
+    config = {"auto_truncate": False, "output_dimensionality": 256}
+
+    if model != "gemini-embedding-2":
+        config["task_type"] = "RETRIEVAL_QUERY"
+
+    client = google_client(server)
+    want = [e.values for e in client.models.embed_content(
+        model=model, contents=texts if len(texts) > 1 else texts[0],
+        config=config).embeddings]
+
+    answer = json.loads(post(gate, "/v1/embeddings", {
+        "model": "vertex/" + model, "input": texts, "dimensions": 256,
+        "input_type": "query"}))
+
+    problems = []
+
+    if [d["embedding"] for d in answer["data"]] != want:
+        problems.append("answer is %r" % answer)
+
+    if answer["usage"]["prompt_tokens"] != 2 * len(texts):
+        problems.append("usage is %r" % answer["usage"])
+
+    (their_path, _, theirs), (path, _, body) = server.seen[-2:]
+
+    if urllib.parse.unquote(path) != urllib.parse.unquote(their_path):
+        problems.append("path %s is not %s" % (path, their_path))
+
+    if json.loads(body) != json.loads(theirs):
+        problems.append("body %s is not %s" % (body, theirs))
+
+    if protos:
+        problems += protos.problems(protos.predict if path.endswith("predict")
+                                    else protos.embed, body)
+
+    return problems
+
+
 def judge_assertion(server, certificate):
     if len(server.tokens) != 1:
         return ["%d tokens were asked for" % len(server.tokens)]
@@ -368,6 +436,10 @@ def judge_gateway(protos, report):
                 server.answer = answer
                 report("vertex gateway: %s%s" % (name, " stream" * stream),
                        both(protos, server, gate, name, client, stream))
+
+        for model in EMBEDDINGS:
+            report("vertex embeddings: " + model,
+                   embeddings(protos, server, gate, model))
 
         report("vertex gateway: assertion",
                judge_assertion(server, certificate))
