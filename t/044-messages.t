@@ -757,7 +757,205 @@ is("$res->{status} $res->{headers}{'x-llm-estimated'}", '200 1',
 
 
 
-=== TEST 19: another provider behind, of either dialect
+=== TEST 19: Gemini counts
+--- provider_a: dialect gemini;
+--- errors
+--- do
+my $count = sub {
+    return ask('{"model":"m","system":"be kind","messages":[{"role":"user",'
+               . '"content":"hi"}],"tools":[{"name":"f","input_schema":{"type":'
+               . '"object"}}],"tool_choice":{"type":"any"}'
+               . ($_[0] || '') . '}',
+               path => '/v1/messages/count_tokens', headers => \%main::anthropic);
+};
+
+provider('a')->play('json {"totalTokens":31,"promptTokensDetails":[{"modality":'
+                    . '"TEXT","tokenCount":31}]}');
+my $res = $count->();
+
+is($res->{body}, '{"input_tokens":31}', "answer");
+ok(!exists $res->{headers}{'x-llm-estimated'}, "no estimate");
+is($res->{headers}{'x-llm-provider'}, 'a', "by whom");
+is(seen('a')->{line}, 'POST /v1/models/up-a:countTokens HTTP/1.1', "path");
+is(seen('a')->{body}, '{"generateContentRequest":{"systemInstruction":{"parts":'
+   . '[{"text":"be kind"}]},"contents":[{"role":"user","parts":[{"text":"hi"}]}'
+   . '],"tools":[{"functionDeclarations":[{"name":"f","description":"f"}]}],'
+   . '"toolConfig":{"functionCallingConfig":{"mode":"ANY"}},"model":'
+   . '"models/up-a"}}', "body");
+is(logged(), '200|OK|a|1|m|up-a|0|0|-|-|0|0', "no usage");
+
+# what is no count, and what is refused: the gateway's own, said to be one
+
+for my $bad ('json {"totalTokens":-1}', 'json {}', 'body text/html x',
+             "status 400\njson {\"error\":{\"code\":400,\"message\":\"no\"}}",
+             "status 403\njson {\"error\":{\"code\":403,\"message\":\"no\"}}",
+             "status 429\njson {\"error\":{\"code\":429,\"message\":\"no\"}}",
+             "status 500\njson {}", 'cut')
+{
+    provider('a')->play($bad);
+    $res = $count->();
+
+    is($res->{status}, 200, $bad);
+    like($res->{body}, qr/^\{"input_tokens":[1-9]\d*\}$/, "an estimate");
+    is($res->{headers}{'x-llm-estimated'}, 1, "said");
+    ok(!exists $res->{headers}{'x-llm-error'}, "no error");
+}
+
+# nothing is sent where the provider cannot take it
+
+() = provider('a')->seen;
+$res = $count->(',"messages2":1,"mcp_servers":[{"type":"url","url":"https://x",'
+                . '"name":"x"}]');
+is($res->{status}, 200, "what it has not");
+
+
+
+=== TEST 20: a failed count says little of chats
+--- provider_a: dialect gemini;
+--- model: deployment a up-a; deployment d up-d tier=1; cooldown fails=1 time=20s;
+--- errors
+--- do
+my $count = sub {
+    return ask(chat(), path => '/v1/messages/count_tokens',
+               headers => \%main::anthropic);
+};
+
+for my $bad ("status 403\njson {\"error\":{\"code\":403,\"message\":\"no\"}}",
+             "status 429\njson {\"error\":{\"code\":429,\"message\":\"no\"}}",
+             'json {}')
+{
+    provider('a')->play($bad);
+    provider('d')->play('json {"input_tokens":9}');
+    is($count->()->{body}, '{"input_tokens":9}', "by the next: $bad");
+    is(seen('d')->{line}, 'POST /v1/messages/count_tokens HTTP/1.1', "path");
+
+    provider('a')->play('json {"candidates":[{"content":{"role":"model","parts":'
+                        . '[{"text":"x"}]},"finishReason":"STOP"}]}');
+    is(message('m')->{headers}{'x-llm-provider'}, 'a', "chats go on");
+}
+
+provider('a')->play("status 500\njson {}");
+provider('d')->play("json {\"input_tokens\":9}\n==\nclaude x");
+is($count->()->{body}, '{"input_tokens":9}', "by the next: 500");
+is(message('m')->{headers}{'x-llm-provider'}, 'd', "chats, too");
+
+
+
+=== TEST 21: Vertex AI counts
+--- provider_a: dialect vertex;
+--- model: deployment a gemini-2.5-flash;
+--- http
+llm_model cl { deployment a claude-sonnet-4-5@20250929; cooldown off; }
+--- do
+my $count = sub {
+    return ask($_[0], path => '/v1/messages/count_tokens', headers => {
+        %main::anthropic, 'anthropic-beta' => 'context-1m-2025-08-07' });
+};
+
+provider('a')->play('json {"totalTokens":5,"totalBillableCharacters":9}');
+my $res = $count->('{"model":"m","system":"s","messages":[{"role":"user",'
+    . '"content":"hi"}],"tools":[{"name":"f","input_schema":{"type":"object"}}],'
+    . '"tool_choice":{"type":"any"},"thinking":{"type":"enabled",'
+    . '"budget_tokens":2000}}');
+
+is($res->{body}, '{"input_tokens":5}', "answer");
+is(seen('a')->{line}, 'POST /v1/publishers/google/models/gemini-2.5-flash'
+   . ':countTokens HTTP/1.1', "path");
+is(seen('a')->{body}, '{"systemInstruction":{"parts":[{"text":"s"}]},"contents":'
+   . '[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":'
+   . '[{"name":"f","description":"f"}]}],"generationConfig":{"thinkingConfig":'
+   . '{"includeThoughts":true,"thinkingBudget":2000}}}', "body");
+
+# Claude: a model of its own counts
+
+provider('a')->play('json { "input_tokens" : 14 }');
+$res = $count->('{ "messages":[{"role":"user","content":"hi"}],'
+                . '"model" : "cl", "x":1.0}');
+
+is($res->{body}, '{ "input_tokens" : 14 }', "answer, as it came");
+is(seen('a')->{line}, 'POST /v1/publishers/anthropic/models/count-tokens'
+   . ':rawPredict HTTP/1.1', "path");
+is(seen('a')->{body}, '{"anthropic_version":"vertex-2023-10-16", "messages":[{'
+   . '"role":"user","content":"hi"}],"model" : "claude-sonnet-4-5@20250929", '
+   . '"x":1.0}', "body");
+is(seen('a')->{headers}{'anthropic-beta'}, 'context-1m-2025-08-07', "betas");
+
+
+
+=== TEST 22: Bedrock counts
+--- provider_a: dialect bedrock; region us-east-1;
+--- model: deployment a us.anthropic.claude-haiku-4-5-20251001-v1:0; set_param temperature 0.5;
+--- http
+llm_model arn { deployment a claude/arn:aws:bedrock:us-east-1:1:inference-profile/eu.anthropic.claude-x; cooldown off; }
+llm_model own { deployment a claude-haiku-4-5/arn:aws:bedrock:us-east-1:1:application-inference-profile/abc; cooldown off; }
+llm_model converse { deployment a converse/anthropic.claude-haiku-4-5; cooldown off; }
+llm_model nova { deployment a us.amazon.nova-pro-v1:0; cooldown off; }
+--- errors
+--- do
+use MIME::Base64;
+
+my $count = sub {
+    my ($model, %member) = @_;
+    return ask(chat(model => "\"$model\"", %member),
+               path => '/v1/messages/count_tokens', headers => \%main::anthropic);
+};
+
+my $body = sub {
+    my ($packed) = seen('a')->{body} =~
+        /^\{"input":\{"invokeModel":\{"body":"([^"]+)"\}\}\}$/;
+    return decode_base64($packed || '');
+};
+
+provider('a')->play('json {"inputTokens":12}');
+
+my $res = $count->('m', tools => '[{"name":"f","input_schema":{"type":"object"}}]');
+
+is($res->{body}, '{"input_tokens":12}', "answer");
+is(seen('a')->{line}, 'POST /v1/model/anthropic.claude-haiku-4-5-20251001-v1'
+   . '%3A0/count-tokens HTTP/1.1', "the profile's model");
+is(seen('a')->{headers}{authorization}, 'Bearer secret-of-provider', "key");
+is($body->(), '{"anthropic_version":"bedrock-2023-05-31","messages":[{"role":'
+   . '"user","content":"hi"}],"tools":[{"name":"f","input_schema":{"type":'
+   . '"object"}}],"max_tokens":1}', "body");
+
+$count->('m', max_tokens => 7, stream => 'true');
+is($body->(), '{"anthropic_version":"bedrock-2023-05-31","messages":[{"role":'
+   . '"user","content":"hi"}],"max_tokens":7}', "its own limit");
+
+$count->('m', thinking => '{"type":"enabled","budget_tokens":2048}');
+like($body->(), qr/"max_tokens":2049\}$/, "room for thoughts");
+
+$count->('arn');
+is(seen('a')->{line}, 'POST /v1/model/anthropic.claude-x/count-tokens HTTP/1.1',
+   "a profile's ARN");
+
+$count->('own');
+like(seen('a')->{line}, qr{/model/arn%3A[^/]*application-inference-profile%2Fabc/c},
+     "a user's profile");
+
+$count->('converse', system => '"s"', tools => '[{"name":"f","description":"d",'
+         . '"input_schema":{"type":"object"}}]', temperature => 0.5);
+is(seen('a')->{line}, 'POST /v1/model/anthropic.claude-haiku-4-5/count-tokens '
+   . 'HTTP/1.1', "Converse: path");
+is(seen('a')->{body}, '{"input":{"converse":{"messages":[{"role":"user",'
+   . '"content":[{"text":"hi"}]}],"system":[{"text":"s"}],"toolConfig":{"tools":'
+   . '[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":'
+   . '"object"}}}}]}}}}', "Converse: body");
+
+# not all models do
+
+provider('a')->play('status 400
+header x-amzn-errortype: ValidationException
+json {"message":"The provided model doesn\'t support counting tokens."}');
+$res = $count->('nova');
+is("$res->{status} $res->{headers}{'x-llm-estimated'}", '200 1', "an estimate");
+
+provider('a')->play('json {"inputTokens":"x"}');
+is($count->('m')->{headers}{'x-llm-estimated'}, 1, "nonsense");
+
+
+
+=== TEST 23: another provider behind, of either dialect
 --- http
 llm_model one { deployment a up-a; deployment c up-c tier=1; cooldown off; }
 llm_model two { deployment c up-c; deployment a up-a tier=1; cooldown off; }
@@ -790,7 +988,7 @@ unlike($res->{body}, qr/msg_1"/, "nothing of the first");
 
 
 
-=== TEST 20: parameters that a provider cannot take
+=== TEST 24: parameters that a provider cannot take
 --- a
 ok fine
 --- do
@@ -804,7 +1002,7 @@ ok($res->{status} == 400 || ($res->{headers}{'x-llm-dropped-params'} || '')
 
 
 
-=== TEST 21: the end user
+=== TEST 25: the end user
 --- http
 log_format user '$llm_user|$llm_has_tools|$llm_stream';
 --- config
@@ -834,7 +1032,7 @@ is(logged(++$n), "u-18|1|0", "of a count");
 
 
 
-=== TEST 22: models
+=== TEST 26: models
 --- http
 llm_model c { deployment c up-c; }
 --- do
@@ -861,7 +1059,7 @@ ok(!exists $res->{headers}{'request-id'}, "and without its header");
 
 
 
-=== TEST 23: HTTP/2
+=== TEST 27: HTTP/2
 --- a
 stream one two
 --- c
@@ -880,7 +1078,7 @@ for my $model ('m', 'c') {
 
 
 
-=== TEST 24: OpenAI clients are what they were
+=== TEST 28: OpenAI clients are what they were
 --- c
 claude hello
 --- do
@@ -894,7 +1092,7 @@ ok(!exists $res->{headers}{'request-id'}, "no header of the other API");
 
 
 
-=== TEST 25: a conversation that the provider holds
+=== TEST 29: a conversation that the provider holds
 --- http
 llm_model c { deployment c up-c; cooldown off; }
 llm_model both { deployment c up-c; deployment a up-a tier=1; cooldown off; }
@@ -929,7 +1127,7 @@ is(scalar(provider('a')->seen), 1, "nobody was asked");
 
 
 
-=== TEST 26: parameters that the configuration sets are none of a count
+=== TEST 30: parameters that the configuration sets are none of a count
 --- http
 llm_model c { deployment c up-c; set_param max_tokens 5 force; set_param temperature 0.5; drop_params thinking; cooldown off; }
 --- c

@@ -105,12 +105,6 @@ ngx_llm_anthropic_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_ERROR;
     }
 
-    /* a count takes less than a message, not even "max_tokens" */
-
-    if (chat->count) {
-        return NGX_OK;
-    }
-
     return ngx_llm_anthropic_edit_sets(chat, target, &removed, edits);
 }
 

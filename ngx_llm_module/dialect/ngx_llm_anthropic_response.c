@@ -7,10 +7,9 @@
 
 
 #include "ngx_llm_anthropic.h"
+#include "ngx_llm_events.h"
 
 
-static ngx_int_t ngx_llm_anthropic_read_count_tokens(ngx_llm_json_t *root,
-    ngx_llm_response_t *res, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_anthropic_read_content(ngx_llm_response_t *res,
     ngx_llm_choice_t *choice, ngx_llm_json_t *content);
 static ngx_int_t ngx_llm_anthropic_read_block(ngx_llm_response_t *res,
@@ -56,7 +55,7 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     }
 
     if (res->count) {
-        return ngx_llm_anthropic_read_count_tokens(root, res, err);
+        return ngx_llm_answer_tokens(root, "input_tokens", res, err);
     }
 
     content = ngx_llm_json_get(root, "content");
@@ -132,27 +131,6 @@ ngx_llm_anthropic_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_anthropic_tier(&tier, res);
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_anthropic_read_count_tokens(ngx_llm_json_t *root,
-    ngx_llm_response_t *res, ngx_llm_error_t *err)
-{
-    ngx_int_t  rc;
-
-    res->usage.prompt = ngx_llm_json_count(root, "input_tokens", -1);
-
-    if (res->usage.prompt >= 0) {
-        return NGX_OK;
-    }
-
-    rc = ngx_llm_error(res->pool, err, 502, "server_error",
-                       "invalid_response", NULL,
-                       "provider sent an answer that is no count of tokens");
-    err->fail = NGX_LLM_FAIL_INVALID;
-
-    return rc;
 }
 
 

@@ -35,7 +35,7 @@ static const ngx_llm_aws_service_t  ngx_llm_bedrock_service = {
 
 const ngx_llm_dialect_t  ngx_llm_bedrock = {
     ngx_string("bedrock"),
-    NGX_LLM_DIALECT_EVENTSTREAM,
+    NGX_LLM_DIALECT_EVENTSTREAM|NGX_LLM_DIALECT_COUNTS,
     sizeof(ngx_llm_bedrock_reader_t),
     0,
     ngx_null_string,
@@ -130,6 +130,15 @@ ngx_llm_bedrock_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     ngx_llm_out_str(out, &target->base);
     ngx_llm_out_lit(out, "/model/");
+
+    if (chat->count) {
+        ngx_llm_bedrock_model_id(&name.id);
+        ngx_llm_out_path(out, &name.id);
+        ngx_llm_out_lit(out, "/count-tokens");
+
+        return;
+    }
+
     ngx_llm_out_path(out, &name.id);
 
     if (name.invoke) {
@@ -168,7 +177,7 @@ ngx_llm_bedrock_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_lit(out, "Accept: application/json" CRLF);
     }
 
-    if (name.invoke) {
+    if (name.invoke && !chat->count) {
         ngx_llm_bedrock_write_invoke_headers(chat, out);
     }
 }

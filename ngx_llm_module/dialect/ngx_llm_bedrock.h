@@ -135,6 +135,16 @@ ngx_int_t ngx_llm_bedrock_exception(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
 
 
+/* ngx_llm_bedrock_count.c: CountTokens */
+
+/* the model of an inference profile that the service has by itself */
+void ngx_llm_bedrock_model_id(ngx_str_t *id);
+
+ngx_int_t ngx_llm_bedrock_count_invoke(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_bedrock_name_t *name,
+    ngx_llm_out_t *out, ngx_llm_error_t *err);
+
+
 /* ngx_llm_bedrock_request.c: words shared by both ways */
 
 /* the service's word for a tier, NULL: its default; *known: 0 or 1 */

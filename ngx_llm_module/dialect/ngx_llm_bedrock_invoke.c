@@ -43,6 +43,7 @@ static ngx_int_t ngx_llm_bedrock_write_claude(ngx_llm_bedrock_invoke_t *ctx,
     ngx_str_t *version);
 static ngx_int_t ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx,
     ngx_str_t *version);
+static int64_t ngx_llm_bedrock_budget(ngx_llm_chat_t *chat);
 static ngx_int_t ngx_llm_bedrock_write_raw_tools(
     ngx_llm_bedrock_invoke_t *ctx, ngx_llm_json_t *tools);
 static void ngx_llm_bedrock_write_raw_tool(ngx_llm_bedrock_invoke_t *ctx,
@@ -436,9 +437,29 @@ ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *version)
         ngx_llm_bedrock_write_member(out, m);
     }
 
+    if (ctx->chat->count && ctx->chat->max_tokens < 0) {
+
+        /* a count has no limit, but a body must, above what is for thoughts */
+
+        ngx_llm_out_lit(out, ",\"max_tokens\":");
+        ngx_llm_out_int(out, ngx_llm_bedrock_budget(ctx->chat) + 1);
+    }
+
     (void) ngx_llm_bedrock_tier(ctx->chat, &known);
 
     return known ? NGX_OK : ngx_llm_params_drop(ctx->chat, "service_tier");
+}
+
+
+static int64_t
+ngx_llm_bedrock_budget(ngx_llm_chat_t *chat)
+{
+    int64_t  budget;
+
+    budget = ngx_llm_json_count(chat->param[NGX_LLM_PARAM_THINKING],
+                                "budget_tokens", 0);
+
+    return ngx_min(budget, NGX_MAX_INT32_VALUE - 1);
 }
 
 

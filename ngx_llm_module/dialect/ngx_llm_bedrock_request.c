@@ -14,6 +14,9 @@
 #define NGX_LLM_BEDROCK_MAX_PAIR   256
 
 
+typedef ngx_int_t (*ngx_llm_bedrock_step_pt)(ngx_llm_bedrock_request_t *ctx);
+
+
 static ngx_int_t ngx_llm_bedrock_params(ngx_llm_bedrock_request_t *ctx);
 static ngx_int_t ngx_llm_bedrock_format(ngx_llm_bedrock_request_t *ctx);
 
@@ -65,9 +68,10 @@ ngx_llm_bedrock_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 {
     size_t                     i;
     ngx_int_t                  rc;
+    ngx_llm_bedrock_step_pt   *steps;
     ngx_llm_bedrock_request_t  ctx;
 
-    static ngx_int_t  (*steps[])(ngx_llm_bedrock_request_t *ctx) = {
+    static ngx_llm_bedrock_step_pt  all[] = {
         ngx_llm_bedrock_params,
         ngx_llm_bedrock_format,
         ngx_llm_bedrock_tools,
@@ -83,6 +87,18 @@ ngx_llm_bedrock_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         NULL
     };
 
+    static ngx_llm_bedrock_step_pt  counted[] = {
+        ngx_llm_bedrock_params,
+        ngx_llm_bedrock_format,
+        ngx_llm_bedrock_tools,
+        ngx_llm_bedrock_thinking,
+        ngx_llm_bedrock_write_messages,
+        ngx_llm_bedrock_write_system,
+        ngx_llm_bedrock_write_tools,
+        ngx_llm_bedrock_write_additional,
+        NULL
+    };
+
     ngx_memzero(&ctx, sizeof(ngx_llm_bedrock_request_t));
 
     ctx.chat = chat;
@@ -93,8 +109,11 @@ ngx_llm_bedrock_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_bedrock_name(&target->model, &ctx.name);
 
     if (ctx.name.invoke) {
-        return ngx_llm_bedrock_write_invoke(chat, target, &ctx.name, out,
-                                            err);
+        return chat->count
+               ? ngx_llm_bedrock_count_invoke(chat, target, &ctx.name, out,
+                                              err)
+               : ngx_llm_bedrock_write_invoke(chat, target, &ctx.name, out,
+                                              err);
     }
 
     ctx.flags = ngx_llm_bedrock_model(&ctx.name.family);
@@ -107,6 +126,13 @@ ngx_llm_bedrock_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     ngx_llm_bedrock_prepare(&ctx);
 
+    steps = all;
+
+    if (chat->count) {
+        steps = counted;
+        ngx_llm_out_lit(out, "{\"input\":{\"converse\":");
+    }
+
     for (i = 0; steps[i]; i++) {
 
         rc = steps[i](&ctx);
@@ -115,9 +141,13 @@ ngx_llm_bedrock_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         }
     }
 
-    ngx_llm_bedrock_write_extensions(&ctx);
+    if (chat->count) {
+        ngx_llm_out_lit(out, "}}}");
 
-    ngx_llm_out_char(out, '}');
+    } else {
+        ngx_llm_bedrock_write_extensions(&ctx);
+        ngx_llm_out_char(out, '}');
+    }
 
     return out->failed ? NGX_ERROR : NGX_OK;
 }
@@ -572,7 +602,7 @@ ngx_llm_bedrock_write_additional(ngx_llm_bedrock_request_t *ctx)
 
     ngx_llm_bedrock_close(ctx);
 
-    if (ctx->flags & NGX_LLM_BEDROCK_CLAUDE) {
+    if ((ctx->flags & NGX_LLM_BEDROCK_CLAUDE) && !ctx->chat->count) {
 
         /* which of its stop sequences was it */
 

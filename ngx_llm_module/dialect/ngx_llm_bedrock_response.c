@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_bedrock.h"
+#include "ngx_llm_events.h"
 
 
 /* counts above this are nonsense; four of them can be added */
@@ -61,6 +62,10 @@ ngx_llm_bedrock_read_response(ngx_str_t *text, ngx_llm_response_t *res,
     ngx_llm_json_t  *content, *message, *root;
 
     root = ngx_llm_json_parse(res->pool, text, NULL);
+
+    if (res->count) {
+        return ngx_llm_answer_tokens(root, "inputTokens", res, err);
+    }
 
     message = ngx_llm_json_get(ngx_llm_json_get(root, "output"), "message");
     content = ngx_llm_json_get(message, "content");

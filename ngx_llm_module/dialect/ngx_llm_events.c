@@ -206,6 +206,19 @@ ngx_llm_answer_invalid(ngx_pool_t *pool, ngx_llm_error_t *err, char *what)
 }
 
 
+ngx_int_t
+ngx_llm_answer_tokens(ngx_llm_json_t *root, char *name,
+    ngx_llm_response_t *res, ngx_llm_error_t *err)
+{
+    res->usage.prompt = ngx_llm_json_count(root, name, -1);
+
+    return (res->usage.prompt >= 0)
+           ? NGX_OK
+           : ngx_llm_answer_invalid(res->pool, err,
+                                    "an answer that is no count of tokens");
+}
+
+
 int64_t
 ngx_llm_answer_count(ngx_llm_json_t *node, char *name)
 {

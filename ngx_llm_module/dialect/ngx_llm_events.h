@@ -63,6 +63,13 @@ ngx_int_t ngx_llm_answer_invalid(ngx_pool_t *pool, ngx_llm_error_t *err,
 /* a count that may be a fraction; -1: there is none */
 int64_t ngx_llm_answer_count(ngx_llm_json_t *node, char *name);
 
+/*
+ * The member of that name is how many tokens a prompt has, all that was asked.
+ * NGX_OK, NGX_DECLINED with err filled: there is none.
+ */
+ngx_int_t ngx_llm_answer_tokens(ngx_llm_json_t *root, char *name,
+    ngx_llm_response_t *res, ngx_llm_error_t *err);
+
 /* call_HASH_N for a call that has no id */
 ngx_int_t ngx_llm_answer_id(ngx_pool_t *pool, ngx_uint_t hash, ngx_uint_t n,
     ngx_str_t *id);

@@ -34,7 +34,7 @@ static ngx_int_t ngx_llm_gemini_seconds(ngx_str_t *text);
 
 const ngx_llm_dialect_t  ngx_llm_gemini = {
     ngx_string("gemini"),
-    NGX_LLM_DIALECT_SSE,
+    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_COUNTS,
     sizeof(ngx_llm_gemini_reader_t),
     0,
     ngx_string("/v1beta"),
@@ -100,7 +100,10 @@ ngx_llm_gemini_write_path(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 void
 ngx_llm_gemini_write_method(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
 {
-    if (chat->stream) {
+    if (chat->count) {
+        ngx_llm_out_lit(out, ":countTokens");
+
+    } else if (chat->stream) {
         ngx_llm_out_lit(out, ":streamGenerateContent?alt=sse");
 
     } else {

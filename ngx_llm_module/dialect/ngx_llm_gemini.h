@@ -161,6 +161,8 @@ ngx_int_t ngx_llm_gemini_write_request(ngx_llm_chat_t *chat,
                                            it finds by itself */
 #define NGX_LLM_GEMINI_BUCKETS  0x0008  /* gs: files */
 #define NGX_LLM_GEMINI_LABELS   0x0010  /* labels, methods of safety */
+#define NGX_LLM_GEMINI_COUNTED  0x0020  /* what a count of tokens takes is less
+                                           than a request */
 
 /* service: bits of these */
 ngx_int_t ngx_llm_gemini_write_body(ngx_llm_chat_t *chat,

@@ -12,6 +12,9 @@
 #define NGX_LLM_GEMINI_MAX_STOP  5
 
 
+typedef ngx_int_t (*ngx_llm_gemini_step_pt)(ngx_llm_gemini_request_t *ctx);
+
+
 static ngx_int_t ngx_llm_gemini_params(ngx_llm_gemini_request_t *ctx);
 static uint64_t ngx_llm_gemini_takes(const ngx_llm_gemini_model_t *model);
 static ngx_int_t ngx_llm_gemini_check_params(ngx_llm_gemini_request_t *ctx,
@@ -59,9 +62,31 @@ ngx_int_t
 ngx_llm_gemini_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
-    return ngx_llm_gemini_write_body(chat, target,
-                                     NGX_LLM_GEMINI_IDS|NGX_LLM_GEMINI_TIERS
-                                     |NGX_LLM_GEMINI_FILES, out, err);
+    ngx_int_t  rc;
+    ngx_str_t  name;
+
+    if (chat->count) {
+        ngx_llm_out_lit(out, "{\"generateContentRequest\":");
+    }
+
+    rc = ngx_llm_gemini_write_body(chat, target,
+                                   NGX_LLM_GEMINI_IDS|NGX_LLM_GEMINI_TIERS
+                                   |NGX_LLM_GEMINI_FILES, out, err);
+
+    if (rc != NGX_OK || !chat->count) {
+        return rc;
+    }
+
+    /* the request in a count names its model, in place of the brace */
+
+    out->last--;
+
+    ngx_llm_out_lit(out, ",\"model\":\"");
+    ngx_llm_gemini_model_kind(&target->model, &name, out);
+    ngx_llm_out_escape(out, &name);
+    ngx_llm_out_lit(out, "\"}}");
+
+    return out->failed ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -71,9 +96,10 @@ ngx_llm_gemini_write_body(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 {
     size_t                     i;
     ngx_int_t                  rc;
+    ngx_llm_gemini_step_pt    *steps;
     ngx_llm_gemini_request_t   ctx;
 
-    static ngx_int_t  (*steps[])(ngx_llm_gemini_request_t *ctx) = {
+    static ngx_llm_gemini_step_pt  all[] = {
         ngx_llm_gemini_params,
         ngx_llm_gemini_tools,
         ngx_llm_gemini_format,
@@ -89,6 +115,22 @@ ngx_llm_gemini_write_body(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_gemini_write_tier,
         NULL
     };
+
+    static ngx_llm_gemini_step_pt  counted[] = {
+        ngx_llm_gemini_params,
+        ngx_llm_gemini_tools,
+        ngx_llm_gemini_format,
+        ngx_llm_gemini_thinking,
+
+        ngx_llm_gemini_write_system,
+        ngx_llm_gemini_write_contents,
+        ngx_llm_gemini_write_tools,
+        ngx_llm_gemini_write_config,
+        NULL
+    };
+
+    steps = (chat->count && (service & NGX_LLM_GEMINI_COUNTED)) ? counted
+                                                                : all;
 
     ngx_memzero(&ctx, sizeof(ngx_llm_gemini_request_t));
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_gemini.h"
+#include "ngx_llm_events.h"
 
 
 /* counts above this are nonsense; four of them can be added */
@@ -97,6 +98,10 @@ ngx_llm_gemini_read_response(ngx_str_t *text, ngx_llm_response_t *res,
         if (rc != NGX_DECLINED) {
             return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
         }
+    }
+
+    if (res->count) {
+        return ngx_llm_answer_tokens(root, "totalTokens", res, err);
     }
 
     usage = ngx_llm_json_get(root, "usageMetadata");

@@ -66,6 +66,14 @@ ngx_llm_request(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
 
     chat->dropped = NULL;
 
+    if (chat->count) {
+
+        /* it takes less than a request, not even a limit */
+
+        target->sets = NULL;
+        target->cap = 0;
+    }
+
     if (target->quirks) {
         target->lacks |= target->quirks->lacks;
     }

@@ -20,7 +20,7 @@ static void ngx_llm_vertex_write_path(ngx_llm_chat_t *chat,
 
 const ngx_llm_dialect_t  ngx_llm_vertex = {
     ngx_string("vertex"),
-    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_PROJECT,
+    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_PROJECT|NGX_LLM_DIALECT_COUNTS,
     sizeof(ngx_llm_gemini_reader_t),
     0,
     ngx_string("/v1"),
@@ -56,7 +56,8 @@ ngx_llm_vertex_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 {
     return ngx_llm_gemini_write_body(chat, target,
                                      NGX_LLM_GEMINI_BUCKETS
-                                     |NGX_LLM_GEMINI_LABELS, out, err);
+                                     |NGX_LLM_GEMINI_LABELS
+                                     |NGX_LLM_GEMINI_COUNTED, out, err);
 }
 
 

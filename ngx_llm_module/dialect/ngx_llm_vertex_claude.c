@@ -35,7 +35,8 @@ static void ngx_llm_vertex_claude_read_error(ngx_pool_t *pool,
 
 const ngx_llm_dialect_t  ngx_llm_vertex_claude = {
     ngx_string("vertex_claude"),
-    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_BETAS|NGX_LLM_DIALECT_PROJECT,
+    NGX_LLM_DIALECT_SSE|NGX_LLM_DIALECT_BETAS|NGX_LLM_DIALECT_PROJECT
+    |NGX_LLM_DIALECT_COUNTS,
     sizeof(ngx_llm_anthropic_reader_t),
     0,
     ngx_string("/v1"),
@@ -160,10 +161,13 @@ ngx_llm_vertex_claude_edit_request(ngx_llm_chat_t *chat,
                              &target->provider);
     }
 
-    /* the name in the body is not changed: it is taken away */
+    /* the name in the body is not changed: it is taken away, but in a count */
 
     same = *target;
-    same.model = chat->model;
+
+    if (!chat->count) {
+        same.model = chat->model;
+    }
 
     rc = ngx_llm_anthropic_edit_request(chat, &same, edits, err);
     if (rc != NGX_OK) {
@@ -192,7 +196,7 @@ ngx_llm_vertex_claude_edit_model(ngx_llm_chat_t *chat,
         return NGX_ERROR;
     }
 
-    model = chat->model_node;
+    model = chat->count ? NULL : chat->model_node;
 
     if (model != NULL) {
 
@@ -223,6 +227,21 @@ static void
 ngx_llm_vertex_claude_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out)
 {
+    ngx_llm_target_t  counts;
+
+    if (chat->count) {
+
+        /* a model of its own, which is told the real one */
+
+        counts = *target;
+        ngx_str_set(&counts.model, "count-tokens");
+
+        ngx_llm_vertex_write_model(&counts, "anthropic", out);
+        ngx_llm_out_lit(out, ":rawPredict");
+
+        return;
+    }
+
     ngx_llm_vertex_write_model(target, "anthropic", out);
 
     if (chat->stream) {

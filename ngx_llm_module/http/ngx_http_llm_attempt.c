@@ -26,6 +26,10 @@
     (NGX_LLM_FAIL_REQUEST|NGX_LLM_FAIL_CONTEXT|NGX_LLM_FAIL_CONTENT          \
      |NGX_LLM_FAIL_NO_MODEL)
 
+/* that say nothing of a deployment's chats */
+#define NGX_HTTP_LLM_COUNT_FAILS                                             \
+    (NGX_LLM_FAIL_AUTH|NGX_LLM_FAIL_RATE_LIMIT|NGX_LLM_FAIL_INVALID)
+
 
 static ngx_int_t ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_attempt_price(ngx_http_llm_attempt_t *at);
@@ -586,6 +590,17 @@ ngx_http_llm_attempt_failed(ngx_http_llm_attempt_t *at, ngx_uint_t fail)
         return;
     }
 
+    if (ctx->chat.count && (fail & NGX_HTTP_LLM_COUNT_FAILS)) {
+
+        /* the right to count, and how often, is not that of a chat */
+
+        if (at->probe) {
+            ngx_http_llm_health_release(at->deployment);
+        }
+
+        return;
+    }
+
     if (at->retry_after >= 0
         && (ctx->retry_after == -1 || at->retry_after < ctx->retry_after))
     {
@@ -615,6 +630,10 @@ ngx_http_llm_final_error(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
     ngx_pool_t  *pool;
 
     pool = ctx->request->pool;
+
+    if (ngx_http_llm_count_failed(ctx, err) == NGX_OK) {
+        return;
+    }
 
     if ((ctx->failed & NGX_HTTP_LLM_REFUSALS) && ctx->refusal.status) {
         *err = ctx->refusal;

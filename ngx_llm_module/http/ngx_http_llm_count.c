@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_http_llm_module authors
  *
- * How many tokens a prompt has.  Only a provider of the client's own dialect
- * can say that of the request as it came; for others there is an estimate.
+ * How many tokens a prompt has.  Some providers can say it; where none does
+ * there is an estimate.
  */
 
 
@@ -16,19 +16,25 @@
 
 static void ngx_http_llm_count_stage(ngx_http_llm_ctx_t *ctx);
 static ngx_int_t ngx_http_llm_count_estimate(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx);
+    ngx_http_llm_ctx_t *ctx, ngx_llm_out_t *out);
 
 
 ngx_int_t
 ngx_http_llm_count(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
+    ngx_llm_out_t  out;
+
     ngx_http_llm_count_stage(ctx);
 
     if (ctx->stage.n && ngx_http_llm_route_next(r, ctx, 0)) {
         return NGX_DECLINED;
     }
 
-    return ngx_http_llm_count_estimate(r, ctx);
+    if (ngx_http_llm_count_estimate(r, ctx, &out) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_llm_send_json(r, ctx, &out);
 }
 
 
@@ -47,9 +53,7 @@ ngx_http_llm_count_stage(ngx_http_llm_ctx_t *ctx)
     for (i = 0; i < stage->n; i++) {
         dep = stage->order[i];
 
-        if (dep->provider->dialect == ctx->dialect
-            && (dep->provider->dialect->flags & NGX_LLM_DIALECT_COUNTS))
-        {
+        if (dep->provider->dialect->flags & NGX_LLM_DIALECT_COUNTS) {
             stage->order[n++] = dep;
         }
     }
@@ -58,11 +62,39 @@ ngx_http_llm_count_stage(ngx_http_llm_ctx_t *ctx)
 }
 
 
+ngx_int_t
+ngx_http_llm_count_failed(ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err)
+{
+    ngx_llm_out_t  out;
+
+    if (!ctx->chat.count || (ctx->attempt && ctx->attempt->splice)) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_llm_count_estimate(ctx->request, ctx, &out) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(err, sizeof(ngx_llm_error_t));
+
+    err->status = NGX_HTTP_OK;
+    err->retry_after = -1;
+    err->raw.data = out.start;
+    err->raw.len = ngx_llm_out_len(&out);
+
+    ctx->chat.dropped = NULL;
+
+    return NGX_OK;
+}
+
+
+/* the body, and the header that tells what it is */
+
 static ngx_int_t
-ngx_http_llm_count_estimate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+ngx_http_llm_count_estimate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_out_t *out)
 {
     ngx_str_t            value;
-    ngx_llm_out_t        out;
     ngx_llm_writer_t     writer;
     ngx_llm_response_t   res;
 
@@ -75,21 +107,21 @@ ngx_http_llm_count_estimate(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
                                &ctx->id, ngx_time())
            != NGX_OK)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     res.count = 1;
     res.usage.prompt = ctx->estimate;
 
-    ngx_llm_out_init(&out, r->pool, NULL, 0, NGX_HTTP_LLM_COUNT_SIZE);
+    ngx_llm_out_init(out, r->pool, NULL, 0, NGX_HTTP_LLM_COUNT_SIZE);
 
-    ctx->dialect->write_response(&writer, &res, &out);
+    ctx->dialect->write_response(&writer, &res, out);
+
+    if (out->failed) {
+        return NGX_ERROR;
+    }
 
     ngx_str_set(&value, "1");
 
-    if (ngx_http_llm_add_header(r, "x-llm-estimated", &value) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_llm_send_json(r, ctx, &out);
+    return ngx_http_llm_add_header(r, "x-llm-estimated", &value);
 }

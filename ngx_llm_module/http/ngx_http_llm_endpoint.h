@@ -68,5 +68,13 @@ ngx_int_t ngx_http_llm_send_json(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_llm_count(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx);
 
+/*
+ * Where no provider said it: fills err with an estimate, as a body of status
+ * 200.  NGX_DECLINED: it was no count, or the last to be asked was a provider
+ * of the client's dialect, whose error is the answer.
+ */
+ngx_int_t ngx_http_llm_count_failed(ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err);
+
 
 #endif /* _NGX_HTTP_LLM_ENDPOINT_H_INCLUDED_ */

@@ -283,8 +283,9 @@ ngx_http_llm_error_headers(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     ctx->error_code = err->code.len ? err->code : err->type;
 
-    if (ngx_http_llm_add_header(r, "x-llm-error", &ctx->error_code)
-        != NGX_OK)
+    if (ctx->error_code.len
+        && ngx_http_llm_add_header(r, "x-llm-error", &ctx->error_code)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

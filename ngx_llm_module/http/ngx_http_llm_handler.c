@@ -303,9 +303,11 @@ ngx_http_llm_refuse(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "llm request refused: %ui %V", err->status,
-                  err->code.len ? &err->code : &err->type);
+    if (err->status != NGX_HTTP_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "llm request refused: %ui %V", err->status,
+                      err->code.len ? &err->code : &err->type);
+    }
 
     return ngx_http_llm_send_error(r, ctx, err);
 }

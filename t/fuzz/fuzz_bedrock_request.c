@@ -4,8 +4,8 @@
  *
  * A client's request written for Bedrock: what is written is JSON, the same
  * each time, has no member that the service does not know, and keeps what it
- * asks of a conversation.  The first byte chooses the model, the client and
- * what may be dropped, the rest is the request.
+ * asks of a conversation.  The first byte chooses the model, the client, what
+ * may be dropped and whether tokens are counted, the rest is the request.
  */
 
 
@@ -38,6 +38,15 @@ static char  *fuzz_root[] = {
     "guardrailConfig", "additionalModelRequestFields",
     "additionalModelResponseFieldPaths", "requestMetadata",
     "performanceConfig", "serviceTier", "outputConfig", NULL
+};
+
+
+static char  *fuzz_input[] = { "input", NULL };
+static char  *fuzz_union[] = { "converse", "invokeModel", NULL };
+
+
+static char  *fuzz_counted[] = {
+    "messages", "system", "toolConfig", "additionalModelRequestFields", NULL
 };
 
 
@@ -78,6 +87,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   "context-management-2025-06-27");
     }
 
+    fuzz_count = (data[0] & 64) != 0;
+
     fuzz_request(&ngx_llm_bedrock, client, &target, data + 1, size - 1,
                  fuzz_check);
 
@@ -88,9 +99,35 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void
 fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
 {
+    ngx_str_t        body, packed;
     ngx_llm_json_t  *m, *root;
 
     root = fuzz_parse(pool, text);
+
+    if (fuzz_count) {
+        fuzz_known(root, fuzz_input);
+
+        m = ngx_llm_json_get(root, "input");
+        fuzz_known(m, fuzz_union);
+
+        root = ngx_llm_json_get(m, "converse");
+
+        if (root == NULL) {
+            packed = ngx_llm_json_str(ngx_llm_json_get(m, "invokeModel"),
+                                      "body");
+
+            body.data = ngx_palloc(pool,
+                                   ngx_base64_decoded_length(packed.len));
+            fuzz_assert(body.data != NULL);
+            fuzz_assert(ngx_decode_base64(&body, &packed) == NGX_OK);
+
+            root = fuzz_parse(pool, &body);
+            fuzz_assert(ngx_llm_json_get(root, "anthropic_version") != NULL);
+
+        } else {
+            fuzz_known(root, fuzz_counted);
+        }
+    }
 
     if (ngx_llm_json_get(root, "anthropic_version") != NULL) {
 

@@ -23,6 +23,7 @@ static void fuzz_parts(ngx_llm_json_t *parts, ngx_uint_t user,
 
 typedef enum {
     FUZZ_ANY = 0,
+    FUZZ_COUNT,
     FUZZ_REQUEST,
     FUZZ_CONTENT,
     FUZZ_PART,
@@ -49,6 +50,8 @@ static struct {
     char          *name;
     fuzz_shape_e   value;   /* or of each of an array */
 } fuzz_members[] = {
+    { FUZZ_COUNT, "generateContentRequest", FUZZ_REQUEST },
+    { FUZZ_REQUEST, "model", FUZZ_ANY },
     { FUZZ_REQUEST, "systemInstruction", FUZZ_CONTENT },
     { FUZZ_REQUEST, "contents", FUZZ_CONTENT },
     { FUZZ_REQUEST, "tools", FUZZ_TOOL },
@@ -153,6 +156,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     client = fuzz_choose(&target, fuzz_models, 8, data[0]);
 
+    fuzz_count = (data[0] & 32) != 0;
+
     fuzz_request(&ngx_llm_gemini, client, &target, data + 1, size - 1,
                  fuzz_check);
 
@@ -166,6 +171,17 @@ fuzz_check(ngx_pool_t *pool, ngx_str_t *text)
     ngx_llm_json_t  *calling, *root, *tools;
 
     root = fuzz_parse(pool, text);
+
+    if (fuzz_count) {
+        fuzz_listed(root, FUZZ_COUNT);
+
+        root = ngx_llm_json_get(root, "generateContentRequest");
+        fuzz_assert(root != NULL);
+        fuzz_assert(ngx_llm_json_str(root, "model").len != 0);
+
+    } else {
+        fuzz_assert(ngx_llm_json_get(root, "model") == NULL);
+    }
 
     fuzz_listed(root, FUZZ_REQUEST);
     fuzz_contents(ngx_llm_json_get(root, "contents"));

@@ -59,6 +59,10 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
+/* is it a count of tokens that the client wants? */
+static ngx_uint_t  fuzz_count;
+
+
 /*
  * What the first byte chooses: one of the models, whose number is a power of
  * two, whether all may be dropped, and the client, which is returned.
@@ -105,6 +109,8 @@ fuzz_request(const ngx_llm_dialect_t *dialect,
 
     ngx_memzero(&err, sizeof(ngx_llm_error_t));
     ngx_llm_chat_init(&chat, pool, &text);
+
+    chat.count = fuzz_count;
 
     if (client->read_request(&chat, &err) != NGX_OK) {
         ngx_destroy_pool(pool);

@@ -171,8 +171,9 @@ def sent_fixtures():
 
 def judge_requests(model, report):
     for name, stream, body in sent_fixtures():
-        operation = model.operation_model("ConverseStream" if stream
-                                          else "Converse")
+        operation = model.operation_model(
+            "CountTokens" if "input" in body else
+            "ConverseStream" if stream else "Converse")
         report("bedrock request: " + name,
                request_problems(operation.input_shape,
                                 dict(body, modelId="m")))
@@ -377,16 +378,20 @@ def signature_problems(path, headers, body, port):
     return []
 
 
-def ask(gate, model, stream, **more):
-    body = {"model": "aws/" + model, "stream": stream, "max_tokens": 50,
-            "messages": [{"role": "user", "content": "Hi é"}], **more}
+def post(gate, path, body):
     request = urllib.request.Request(
-        gate.url + "/v1/chat/completions", json.dumps(body).encode(),
+        gate.url + path, json.dumps(body).encode(),
         {"Content-Type": "application/json",
          "Authorization": "Bearer " + gateway.KEY})
 
     with urllib.request.urlopen(request, timeout=20) as answer:
         return answer.read().decode()
+
+
+def ask(gate, model, stream, **more):
+    return post(gate, "/v1/chat/completions", {
+        "model": "aws/" + model, "stream": stream, "max_tokens": 50,
+        "messages": [{"role": "user", "content": "Hi é"}], **more})
 
 
 MODELS = ("us.amazon.nova-pro-v1:0",
@@ -408,6 +413,9 @@ def judge_gateway(model, report):
                 report("bedrock gateway: %s%s" % (name, " stream" * stream),
                        through(model, server, gate, name, stream))
 
+            report("bedrock gateway: count of " + name,
+                   counted(model, server, gate, name))
+
         log = gate.log()
         report("bedrock gateway: secrets",
                [s for s in (SECRET, TOKEN, "Signature=") if s in log])
@@ -417,6 +425,41 @@ def judge_gateway(model, report):
         gate.close()
         server.shutdown()
         server.server_close()
+
+
+def counted(model, server, gate, name):
+    """CountTokens as botocore's model has it, path included, and signed."""
+
+    server.answer = "application/json", b'{"inputTokens":17}'
+    text = post(gate, "/v1/messages/count_tokens", {
+        "model": "aws/" + name, "system": "s",
+        "messages": [{"role": "user", "content": "Hi é"}]})
+
+    path, headers, body = server.seen[-1]
+    value = json.loads(body)
+    operation = model.operation_model("CountTokens")
+    problems = signature_problems(path, headers, body,
+                                  server.server_address[1])
+    problems += request_problems(operation.input_shape,
+                                 dict(value, modelId="m"))
+
+    start, _, end = operation.http["requestUri"].partition("{modelId}")
+
+    if not (path.startswith(start) and path.endswith(end)):
+        problems.append("path is %s" % path)
+
+    if "claude" in name:
+        native = json.loads(base64.b64decode(
+            value["input"]["invokeModel"]["body"]))
+
+        if native["messages"][0]["content"] != "Hi é" \
+           or native["max_tokens"] < 1:
+            problems.append("body is %r" % native)
+
+    if json.loads(text) != {"input_tokens": 17}:
+        problems.append("answer is %s" % text)
+
+    return problems
 
 
 def through(model, server, gate, name, stream):

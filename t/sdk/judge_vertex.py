@@ -52,13 +52,18 @@ HTTP = """
 """
 
 
+VERTEX = ("google.cloud.aiplatform.v1",
+          "google/cloud/aiplatform/v1/prediction_service.proto")
+GEMINI = ("google.ai.generativelanguage.v1beta",
+          "google/ai/generativelanguage/v1beta/generative_service.proto")
+
+
 class Protos:
-    """google.cloud.aiplatform.v1 by its published files; None: not there."""
+    """Messages of an API by its published files; None: not there."""
 
     @staticmethod
-    def load():
+    def load(package, name):
         folder = os.path.join(specs.folder(), "googleapis")
-        name = "google/cloud/aiplatform/v1/prediction_service.proto"
 
         if not os.path.exists(os.path.join(folder, name)):
             return None
@@ -87,14 +92,17 @@ class Protos:
 
         def kind(short):
             return message_factory.GetMessageClass(
-                pool.FindMessageTypeByName("google.cloud.aiplatform.v1."
-                                           + short))
+                pool.FindMessageTypeByName(package + "." + short))
 
         self.pool = pool
         self.request = kind("GenerateContentRequest")
         self.response = kind("GenerateContentResponse")
-        self.predict = kind("PredictRequest")
         self.embed = kind("EmbedContentRequest")
+        self.count = kind("CountTokensRequest")
+
+        if package == VERTEX[0]:
+            self.predict = kind("PredictRequest")
+
         return self
 
     def problems(self, kind, text):
@@ -127,7 +135,15 @@ def judge_fixtures(protos, report):
     for case in cases("vertex", "requests.txt"):
         if "<" in case:
             report("vertex request: " + case["#"],
-                   protos.problems(protos.request, case["<"]))
+                   protos.problems(protos.count if case.get("%") == "count"
+                                   else protos.request, case["<"]))
+
+    gemini_api = Protos.load(*GEMINI)
+
+    for case in cases("gemini", "requests.txt"):
+        if case.get("%") == "count":
+            report("gemini count: " + case["#"],
+                   gemini_api.problems(gemini_api.count, case["<"]))
 
     for case in cases("vertex", "responses.txt"):
         if "error" not in case["<"][:5]:
@@ -385,6 +401,50 @@ def embeddings(protos, server, gate, model):
     return problems
 
 
+def count(protos, server, gate, model):
+    """The vendor's client and the gateway, asked for the same count."""
+
+    messages = [{"role": "user", "content": "Hi é"}]
+
+    if "claude" in model:
+        server.answer = "application/json", '{"input_tokens":17}'
+        client = anthropic.AnthropicVertex(
+            project_id="my-project", region="us-east5",
+            access_token="ya29.judge",
+            base_url="http://127.0.0.1:%d/v1" % server.port)
+        client.messages.count_tokens(model=model, messages=messages)
+
+    else:
+        server.answer = "application/json", '{"totalTokens":17}'
+        client = google_client(server)
+        client.models.count_tokens(model=model, contents="Hi é")
+
+    text = post(gate, "/v1/messages/count_tokens", {
+        "model": "vertex/" + model, "messages": messages})
+
+    (their_path, _, theirs), (path, _, body) = server.seen[-2:]
+    theirs, sent = json.loads(theirs), json.loads(body)
+    problems = []
+
+    if json.loads(text) != {"input_tokens": 17}:
+        problems.append("answer is %s" % text)
+
+    if urllib.parse.unquote(path) != urllib.parse.unquote(their_path):
+        problems.append("path %s is not %s" % (path, their_path))
+
+    if theirs.pop("anthropic_version", None) \
+       and sent.pop("anthropic_version", None) != "vertex-2023-10-16":
+        problems.append("no version")
+
+    if sent != theirs:
+        problems.append("body %s is not %s" % (sent, theirs))
+
+    if protos and "gemini" in model:
+        problems += protos.problems(protos.count, body)
+
+    return problems
+
+
 def judge_assertion(server, certificate):
     if len(server.tokens) != 1:
         return ["%d tokens were asked for" % len(server.tokens)]
@@ -441,6 +501,10 @@ def judge_gateway(protos, report):
             report("vertex embeddings: " + model,
                    embeddings(protos, server, gate, model))
 
+        for model in ("gemini-2.5-flash", "claude-sonnet-4-5@20250929"):
+            report("vertex count: " + model,
+                   count(protos, server, gate, model))
+
         report("vertex gateway: assertion",
                judge_assertion(server, certificate))
 
@@ -457,7 +521,7 @@ def judge_gateway(protos, report):
 
 
 def run(report):
-    protos = Protos.load()
+    protos = Protos.load(*VERTEX)
 
     if protos:
         judge_fixtures(protos, report)

@@ -12,6 +12,7 @@
  *   @ member=value     of the target: model, project, space, max_tokens, beta,
  *                      drop
  *   %                  the client is one of Anthropic's
+ *   % count            which wants to know the tokens of a prompt
  *   > {...}            what the client sent
  *   < {...}            what the provider gets
  *   - a,b              what is named as dropped
@@ -57,6 +58,7 @@ typedef struct {
     ngx_str_t                 refused;
     ngx_llm_target_t          target;
     const ngx_llm_dialect_t  *client;
+    ngx_uint_t                count;
 } test_request_t;
 
 
@@ -160,6 +162,8 @@ test_no_memory(test_request_t *c)
         ngx_llm_chat_init(&chat, pool, &text);
         ngx_llm_out_init(&out, pool, NULL, 0, 1024 * 1024);
 
+        chat.count = c->count;
+
         test_int(c->client->read_request(&chat, &err), NGX_OK);
 
         ngx_stubs_fail = n;
@@ -205,6 +209,8 @@ test_run(test_request_t *c)
     ngx_memzero(&err, sizeof(ngx_llm_error_t));
     ngx_llm_chat_init(&chat, pool, &text);
     ngx_llm_out_init(&out, pool, NULL, 0, 1024 * 1024);
+
+    chat.count = c->count;
 
     rc = c->client->read_request(&chat, &err);
 
@@ -328,6 +334,7 @@ test_line(test_request_t *c, ngx_str_t *line)
 
     case '%':
         c->client = &ngx_llm_anthropic;
+        c->count = ngx_llm_json_is(&value, "count");
         break;
 
     case '>':

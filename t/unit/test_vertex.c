@@ -14,6 +14,8 @@
 static void test_paths(void);
 static void test_path(const ngx_llm_dialect_t *dialect, char *model,
     ngx_uint_t stream, char *path);
+static void test_counted_path(const ngx_llm_dialect_t *dialect, char *model,
+    char *path);
 static void test_variants(void);
 static void test_headers(void);
 static void test_edits(void);
@@ -86,6 +88,38 @@ test_paths(void)
               "/v1/p/publishers/anthropic/models/%40x:rawPredict");
     test_path(&ngx_llm_vertex_claude, "claude-x@", 0,
               "/v1/p/publishers/anthropic/models/claude-x%40:rawPredict");
+
+    test_counted_path(&ngx_llm_vertex, "gemini-2.5-flash",
+                      "/v1/p/publishers/google/models/gemini-2.5-flash"
+                      ":countTokens");
+    test_counted_path(&ngx_llm_vertex, "endpoints/123",
+                      "/v1/p/endpoints/123:countTokens");
+    test_counted_path(&ngx_llm_vertex_claude, "claude-opus-4-6",
+                      "/v1/p/publishers/anthropic/models/count-tokens"
+                      ":rawPredict");
+}
+
+
+static void
+test_counted_path(const ngx_llm_dialect_t *dialect, char *model, char *path)
+{
+    ngx_llm_out_t     out;
+    ngx_llm_chat_t    chat;
+    ngx_llm_target_t  target;
+
+    test_case = path;
+
+    ngx_memzero(&chat, sizeof(ngx_llm_chat_t));
+    ngx_memzero(&target, sizeof(ngx_llm_target_t));
+
+    ngx_str_set(&target.base, "/v1/p");
+    target.model = test_string(model);
+    chat.count = 1;
+
+    ngx_llm_out_init(&out, test_reset(), NULL, 0, 1024);
+    dialect->write_path(&chat, &target, &out);
+
+    test_out(out, path);
 }
 
 
