@@ -410,6 +410,8 @@ like($res->{body}, qr/"id":"msg_bdrk_1".*"content":"hello"/, "answer");
 
 === TEST 13: Claude's own client
 --- model eval: $main::claude
+--- http
+llm_model converse { deployment a converse/us.anthropic.claude-sonnet-4-5-20250929-v1:0; cooldown off; }
 --- do
 provider('a')->play(stream(<<'_EOC_'));
 chunk {"type":"message_start","message":{"id":"msg_bdrk_1","type":"message","role":"assistant","model":"claude-sonnet-4-5-20250929","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":11,"cache_read_input_tokens":5,"output_tokens":1}}}
@@ -444,6 +446,30 @@ like($res->{body}, qr/"signature_delta","signature":"c2ln"/, "signature");
 like($res->{body}, qr/"text_delta","text":"Hi \\u00e9"/, "text");
 like($res->{body}, qr/"cache_read_input_tokens":5/, "usage");
 unlike($res->{body}, qr/invocationMetrics/, "nothing of Amazon's");
+
+# betas: those that the client named, but what runs at Anthropic's
+
+my $beta = sub {
+    my (%opt) = @_;
+
+    return ask('{"model":"' . ($opt{model} || 'm') . '","max_tokens":9,'
+        . '"messages":[{"role":"user","content":"hi"}]}',
+        path => $opt{path} || '/v1/messages',
+        headers => { 'anthropic-beta' =>
+                     ['claude-code-20250219, oauth-2025-04-20', 'new-1'] });
+};
+
+$res = $beta->();
+like(sent()->{body}, qr/,"anthropic_beta":\["claude-code-20250219","new-1"\]\}$/,
+     "betas");
+unlike(sent()->{head}, qr/anthropic-beta/, "not as a header");
+
+$res = $beta->(model => 'converse');
+like(sent()->{body}, qr/"additionalModelRequestFields":\{"anthropic_beta":
+                       \["claude-code-20250219","new-1"\]\}/x, "in Converse");
+
+$beta->(path => '/v1/chat/completions');
+unlike(sent()->{body}, qr/beta/, "not of other clients");
 
 
 

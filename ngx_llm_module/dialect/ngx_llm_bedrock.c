@@ -35,7 +35,7 @@ static const ngx_llm_aws_service_t  ngx_llm_bedrock_service = {
 
 const ngx_llm_dialect_t  ngx_llm_bedrock = {
     ngx_string("bedrock"),
-    NGX_LLM_DIALECT_EVENTSTREAM|NGX_LLM_DIALECT_COUNTS,
+    NGX_LLM_DIALECT_EVENTSTREAM|NGX_LLM_DIALECT_BETAS|NGX_LLM_DIALECT_COUNTS,
     sizeof(ngx_llm_bedrock_reader_t),
     0,
     ngx_null_string,

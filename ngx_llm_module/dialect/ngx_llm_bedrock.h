@@ -54,6 +54,16 @@ typedef struct {
 } ngx_llm_bedrock_name_t;
 
 
+/* the features beyond the API's version that Claude is told of */
+
+#define NGX_LLM_BEDROCK_MAX_BETAS  64
+
+typedef struct {
+    ngx_array_t  list;          /* ngx_str_t, plain */
+    unsigned     dropped:1;     /* some that the client named are not there */
+} ngx_llm_bedrock_betas_t;
+
+
 /* [converse/][FAMILY/]ID, a family only before an ARN */
 void ngx_llm_bedrock_name(ngx_str_t *model, ngx_llm_bedrock_name_t *name);
 
@@ -133,6 +143,18 @@ ngx_int_t ngx_llm_bedrock_read_end(ngx_llm_reader_t *reader);
 /* a message that is no event: gives ERROR; of any service */
 ngx_int_t ngx_llm_bedrock_exception(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
+
+
+/* ngx_llm_bedrock_betas.c */
+
+/* what the client named, and what the request needs; NGX_OK, NGX_ERROR */
+ngx_int_t ngx_llm_bedrock_betas(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_llm_bedrock_name_t *name,
+    ngx_llm_bedrock_betas_t *betas);
+
+/* as an array */
+void ngx_llm_bedrock_write_betas(ngx_llm_bedrock_betas_t *betas,
+    ngx_llm_out_t *out);
 
 
 /* ngx_llm_bedrock_count.c: CountTokens */

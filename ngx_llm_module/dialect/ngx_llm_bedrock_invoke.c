@@ -11,7 +11,6 @@
 #include "ngx_llm_bedrock.h"
 
 
-#define NGX_LLM_BEDROCK_EFFORT_BETA  "effort-2025-11-24"
 #define NGX_LLM_BEDROCK_MAX_HEADER   2048
 
 
@@ -21,7 +20,7 @@ typedef struct {
     ngx_llm_bedrock_name_t  *name;
     ngx_llm_out_t           *out;
     ngx_llm_error_t         *err;
-    ngx_array_t              betas;     /* ngx_str_t: that are sent */
+    ngx_llm_bedrock_betas_t  betas;
 } ngx_llm_bedrock_invoke_t;
 
 
@@ -33,12 +32,8 @@ typedef struct {
 } ngx_llm_bedrock_header_t;
 
 
-static ngx_int_t ngx_llm_bedrock_betas(ngx_llm_bedrock_invoke_t *ctx);
-static ngx_int_t ngx_llm_bedrock_add_beta(ngx_llm_bedrock_invoke_t *ctx,
-    ngx_str_t *beta);
 static ngx_uint_t ngx_llm_bedrock_has_beta(ngx_llm_bedrock_invoke_t *ctx,
     char *prefix);
-static void ngx_llm_bedrock_write_betas(ngx_llm_bedrock_invoke_t *ctx);
 static ngx_int_t ngx_llm_bedrock_write_claude(ngx_llm_bedrock_invoke_t *ctx,
     ngx_str_t *version);
 static ngx_int_t ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx,
@@ -54,24 +49,6 @@ static void ngx_llm_bedrock_write_member(ngx_llm_out_t *out,
 static ngx_int_t ngx_llm_bedrock_check_headers(
     ngx_llm_bedrock_invoke_t *ctx);
 static void ngx_llm_bedrock_upper(u_char *p, size_t n);
-
-
-/* betas that Bedrock was seen to take; an unknown one fails the request */
-
-static char  *ngx_llm_bedrock_known_betas[] = {
-    "computer-use-2024-10-22",
-    "computer-use-2025-01-24",
-    "token-efficient-tools-2025-02-19",
-    "interleaved-thinking-2025-05-14",
-    "output-128k-2025-02-19",
-    "dev-full-thinking-2025-05-14",
-    "context-1m-2025-08-07",
-    "context-management-2025-06-27",
-    NGX_LLM_BEDROCK_EFFORT_BETA,
-    "tool-search-tool-2025-10-19",
-    "tool-examples-2025-10-29",
-    NULL
-};
 
 
 /* what Converse has in the body */
@@ -139,10 +116,7 @@ ngx_llm_bedrock_write_invoke(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ctx.out = out;
     ctx.err = err;
 
-    if (ngx_array_init(&ctx.betas, chat->pool, 4, sizeof(ngx_str_t))
-        != NGX_OK
-        || ngx_llm_bedrock_betas(&ctx) != NGX_OK)
-    {
+    if (ngx_llm_bedrock_betas(chat, target, name, &ctx.betas) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -168,93 +142,19 @@ ngx_llm_bedrock_write_invoke(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return rc;
     }
 
-    ngx_llm_bedrock_write_betas(&ctx);
+    if (ctx.betas.list.nelts) {
+        ngx_llm_out_lit(out, ",\"anthropic_beta\":");
+        ngx_llm_bedrock_write_betas(&ctx.betas, out);
+    }
+
     ngx_llm_out_char(out, '}');
 
-    return out->failed ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_bedrock_betas(ngx_llm_bedrock_invoke_t *ctx)
-{
-    u_char          *p, *last;
-    ngx_str_t        beta, rest;
-    ngx_llm_json_t  *config, **param;
-
-    rest = ctx->target->beta;
-
-    while (rest.len) {
-
-        last = rest.data + rest.len;
-        p = ngx_strlchr(rest.data, last, ',');
-
-        beta.data = rest.data;
-        beta.len = (p ? p : last) - rest.data;
-
-        rest.data = p ? p + 1 : last;
-        rest.len = last - rest.data;
-
-        while (beta.len && beta.data[0] == ' ') {
-            beta.data++;
-            beta.len--;
-        }
-
-        while (beta.len && beta.data[beta.len - 1] == ' ') {
-            beta.len--;
-        }
-
-        if (ngx_llm_bedrock_listed(&beta, ngx_llm_bedrock_known_betas)
-            && ngx_llm_bedrock_add_beta(ctx, &beta) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /* of the models that take an effort only the first wants it named */
-
-    param = ctx->chat->param;
-    config = ngx_llm_bedrock_extension(ctx->chat, "output_config");
-
-    if (ngx_llm_bedrock_has(&ctx->name->family, "opus-4-5")
-        && (param[NGX_LLM_PARAM_REASONING_EFFORT] != NULL
-            || ngx_llm_json_get(config, "effort") != NULL))
-    {
-        ngx_str_set(&beta, NGX_LLM_BEDROCK_EFFORT_BETA);
-        return ngx_llm_bedrock_add_beta(ctx, &beta);
-    }
-
-    return NGX_OK;
-}
-
-
-/* once each: the list of those that are known is the bound */
-
-static ngx_int_t
-ngx_llm_bedrock_add_beta(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *beta)
-{
-    ngx_str_t   *known;
-    ngx_uint_t   i;
-
-    known = ctx->betas.elts;
-
-    for (i = 0; i < ctx->betas.nelts; i++) {
-
-        if (known[i].len == beta->len
-            && ngx_memcmp(known[i].data, beta->data, beta->len) == 0)
-        {
-            return NGX_OK;
-        }
-    }
-
-    known = ngx_array_push(&ctx->betas);
-    if (known == NULL) {
+    if (out->failed) {
         return NGX_ERROR;
     }
 
-    *known = *beta;
-
-    return NGX_OK;
+    return ctx.betas.dropped ? ngx_llm_params_drop(chat, "anthropic-beta")
+                             : NGX_OK;
 }
 
 
@@ -264,9 +164,9 @@ ngx_llm_bedrock_has_beta(ngx_llm_bedrock_invoke_t *ctx, char *prefix)
     ngx_str_t   *beta;
     ngx_uint_t   i;
 
-    beta = ctx->betas.elts;
+    beta = ctx->betas.list.elts;
 
-    for (i = 0; i < ctx->betas.nelts; i++) {
+    for (i = 0; i < ctx->betas.list.nelts; i++) {
 
         if (beta[i].len >= ngx_strlen(prefix)
             && ngx_memcmp(beta[i].data, prefix, ngx_strlen(prefix)) == 0)
@@ -276,33 +176,6 @@ ngx_llm_bedrock_has_beta(ngx_llm_bedrock_invoke_t *ctx, char *prefix)
     }
 
     return 0;
-}
-
-
-static void
-ngx_llm_bedrock_write_betas(ngx_llm_bedrock_invoke_t *ctx)
-{
-    ngx_str_t   *beta;
-    ngx_uint_t   i;
-
-    if (ctx->betas.nelts == 0) {
-        return;
-    }
-
-    ngx_llm_out_lit(ctx->out, ",\"anthropic_beta\":[");
-
-    beta = ctx->betas.elts;
-
-    for (i = 0; i < ctx->betas.nelts; i++) {
-
-        if (i) {
-            ngx_llm_out_char(ctx->out, ',');
-        }
-
-        ngx_llm_out_quoted(ctx->out, &beta[i]);
-    }
-
-    ngx_llm_out_char(ctx->out, ']');
 }
 
 

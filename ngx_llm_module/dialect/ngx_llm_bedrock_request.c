@@ -28,6 +28,8 @@ static ngx_int_t ngx_llm_bedrock_write_stop(ngx_llm_bedrock_request_t *ctx);
 static ngx_int_t ngx_llm_bedrock_write_output(ngx_llm_bedrock_request_t *ctx);
 static ngx_int_t ngx_llm_bedrock_write_additional(
     ngx_llm_bedrock_request_t *ctx);
+static ngx_int_t ngx_llm_bedrock_write_named(
+    ngx_llm_bedrock_request_t *ctx);
 static ngx_uint_t ngx_llm_bedrock_given(ngx_llm_json_t *object, char *name);
 static ngx_int_t ngx_llm_bedrock_write_metadata(
     ngx_llm_bedrock_request_t *ctx);
@@ -600,6 +602,13 @@ ngx_llm_bedrock_write_additional(ngx_llm_bedrock_request_t *ctx)
         ngx_llm_bedrock_write_thinking(ctx);
     }
 
+    if ((ctx->flags & NGX_LLM_BEDROCK_CLAUDE)
+        && !ngx_llm_bedrock_given(given, "anthropic_beta")
+        && ngx_llm_bedrock_write_named(ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     ngx_llm_bedrock_close(ctx);
 
     if ((ctx->flags & NGX_LLM_BEDROCK_CLAUDE) && !ctx->chat->count) {
@@ -611,6 +620,34 @@ ngx_llm_bedrock_write_additional(ngx_llm_bedrock_request_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* what a client of Anthropic's named in a header */
+
+static ngx_int_t
+ngx_llm_bedrock_write_named(ngx_llm_bedrock_request_t *ctx)
+{
+    ngx_llm_bedrock_betas_t  betas;
+
+    if (ctx->target->beta.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_llm_bedrock_betas(ctx->chat, ctx->target, &ctx->name, &betas)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (betas.list.nelts) {
+        ngx_llm_bedrock_member(ctx, "additionalModelRequestFields",
+                               "anthropic_beta");
+        ngx_llm_bedrock_write_betas(&betas, ctx->out);
+    }
+
+    return betas.dropped ? ngx_llm_bedrock_drop(ctx, "anthropic-beta")
+                         : NGX_OK;
 }
 
 

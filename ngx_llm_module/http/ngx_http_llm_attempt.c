@@ -250,7 +250,9 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
         provider->next_key++;
     }
 
-    if (!at->splice || !(at->dialect->flags & NGX_LLM_DIALECT_BETAS)) {
+    if (!(at->ctx->dialect->flags & NGX_LLM_DIALECT_BETAS)
+        || !(at->dialect->flags & NGX_LLM_DIALECT_BETAS))
+    {
         return NGX_OK;
     }
 
