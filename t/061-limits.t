@@ -554,7 +554,35 @@ deployment a x;
 
 
 
-=== TEST 30: streams are settled to what the provider reports
+=== TEST 30: a cap and a budget for thoughts
+--- a
+claude hello
+--- provider_a
+dialect anthropic;
+--- model
+deployment a x;
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; cap on; quota output_tokens=2000/day; }
+--- do
+    my $ask = sub { ask('{"model":"m","max_tokens":32000,"thinking":{"type":'
+        . '"enabled","budget_tokens":16000},"messages":[{"role":"user",'
+        . '"content":"hi"}]}', path => '/v1/messages',
+        headers => { 'x-api-key' => 'sk-a' }) };
+    is($ask->()->{status}, 200, 'served');
+    like(asked(), qr/"max_tokens":2000,"thinking":\{"type":"enabled",
+                     "budget_tokens":1024\}/x, 'both are less');
+    provider('a')->play('json {"id":"m","type":"message","role":"assistant",'
+        . '"model":"x","content":[{"type":"text","text":"x"}],"stop_reason":'
+        . '"end_turn","stop_sequence":null,"usage":{"input_tokens":1,'
+        . '"output_tokens":1200}}');
+    is($ask->()->{status}, 200, 'used most of it');
+    my $res = $ask->();
+    unlike(asked(), qr/thinking/, 'no room for thoughts');
+    is($res->{headers}{'x-llm-dropped-params'}, 'thinking', 'named');
+
+
+
+=== TEST 31: streams are settled to what the provider reports
 --- a
 sse
 role
@@ -574,7 +602,7 @@ done
 
 
 
-=== TEST 31: a stream that breaks is charged for what was produced
+=== TEST 32: a stream that breaks is charged for what was produced
 --- a
 sse
 role
@@ -597,7 +625,7 @@ cut
 
 
 
-=== TEST 32: a client that leaves a stream pays for what was produced
+=== TEST 33: a client that leaves a stream pays for what was produced
 --- a
 sse
 role
@@ -628,7 +656,7 @@ stall
 
 
 
-=== TEST 33: a provider that reports nothing
+=== TEST 34: a provider that reports nothing
 --- a
 json {"id":"x","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"abcdefgh"},"finish_reason":"stop"}]}
 --- http
@@ -641,7 +669,7 @@ json {"id":"x","object":"chat.completion","model":"m","choices":[{"index":0,"mes
 
 
 
-=== TEST 34: an end user must be named
+=== TEST 35: an end user must be named
 --- location
 llm_auth on; llm_user_required on;
 --- http
@@ -654,7 +682,7 @@ llm_auth on; llm_user_required on;
 
 
 
-=== TEST 35: without limits there are no headers
+=== TEST 36: without limits there are no headers
 --- http
     llm_key k { secret $TEST_NGINX_SECRET; }
 --- do
@@ -664,7 +692,7 @@ llm_auth on; llm_user_required on;
 
 
 
-=== TEST 36: a template counts for each identity
+=== TEST 37: a template counts for each identity
 --- location
 llm_auth $who;
 --- http
@@ -680,7 +708,7 @@ llm_auth $who;
 
 
 
-=== TEST 37: an hour's quota, in the zone
+=== TEST 38: an hour's quota, in the zone
 --- http
     llm_timezone Asia/Kathmandu;
     llm_key k { secret $TEST_NGINX_SECRET; quota requests=1/hour; }
@@ -692,7 +720,7 @@ llm_auth $who;
 
 
 
-=== TEST 38: a refused parameter holds nothing
+=== TEST 39: a refused parameter holds nothing
 --- a
 json {}
 --- model
@@ -709,7 +737,7 @@ deployment a x;
 
 
 
-=== TEST 39: a provider's throttle is told apart from the gateway's
+=== TEST 40: a provider's throttle is told apart from the gateway's
 --- a
 status 429
 json {"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}}
@@ -725,7 +753,7 @@ deployment a x;
 
 
 
-=== TEST 40: a template needs no more limits than a request may meet
+=== TEST 41: a template needs no more limits than a request may meet
 --- http_config eval
 "llm_provider p { dialect openai; url http://127.0.0.1:9; key none; }
  llm_model m { deployment p x; concurrency 5; }
@@ -738,7 +766,7 @@ qr/\[emerg\] .*key "k" and its teams have 16 limits, a request may meet 15 of th
 
 
 
-=== TEST 41: a zone that is too small
+=== TEST 42: a zone that is too small
 --- http_config
     llm_zone z:1m;
     llm_provider p { dialect openai; url http://127.0.0.1:9; key none; }
@@ -750,7 +778,7 @@ zone "z" is too small for limits, it must have at least 6m
 
 
 
-=== TEST 42: the least zone
+=== TEST 43: the least zone
 --- http
     llm_zone z:6m;
     llm_key k { secret $TEST_NGINX_SECRET; quota requests=1/day; }
@@ -760,7 +788,7 @@ zone "z" is too small for limits, it must have at least 6m
 
 
 
-=== TEST 43: words of a limit that are wrong
+=== TEST 44: words of a limit that are wrong
 --- http_config
     llm_key k { quota tokens=1/year; }
 --- config
@@ -770,7 +798,7 @@ qr/\[emerg\] .*invalid period "year" of the quota "tokens=1\/year", it must be h
 
 
 
-=== TEST 44: an invalid parameter of a limit
+=== TEST 45: an invalid parameter of a limit
 --- http_config
     llm_key k { quota tokens=1/day hard; }
 --- config
@@ -780,7 +808,7 @@ qr/\[emerg\] .*invalid parameter "hard", a limit has .* in .*nginx\.conf:\d+/
 
 
 
-=== TEST 45: a bad pattern in a limit
+=== TEST 46: a bad pattern in a limit
 --- http_config
     llm_key k { quota tokens=1/day model=a*b*; }
 --- config
@@ -790,7 +818,7 @@ more than one "*" in "a*b*"
 
 
 
-=== TEST 46: an unknown variable in a limit
+=== TEST 47: an unknown variable in a limit
 --- http_config
     llm_key k { quota tokens=1/day per=$nothing; }
 --- config
@@ -800,7 +828,7 @@ unknown "nothing" variable
 
 
 
-=== TEST 47: an unknown time zone
+=== TEST 48: an unknown time zone
 --- http_config
     llm_timezone Europe/Nowhere;
 --- config
@@ -810,7 +838,7 @@ unknown time zone: open() "/usr/share/zoneinfo/Europe/Nowhere" failed
 
 
 
-=== TEST 48: a time zone that would be a path
+=== TEST 49: a time zone that would be a path
 --- http_config
     llm_timezone ../../../etc/passwd;
 --- config
@@ -820,7 +848,7 @@ invalid time zone "../../../etc/passwd", it must be a name as "Europe/Berlin"
 
 
 
-=== TEST 49: a file that is no time zone
+=== TEST 50: a file that is no time zone
 --- http_config
     llm_timezone tzdata/zi;
 --- config
@@ -830,7 +858,7 @@ unknown time zone
 
 
 
-=== TEST 50: money: the dearest deployment is held, what was used is charged
+=== TEST 51: money: the dearest deployment is held, what was used is charged
 --- a
 sleep 1
 ok hi
@@ -853,7 +881,7 @@ deployment a x input=0 output=1; deployment b y tier=2 input=0 output=1000;
 
 
 
-=== TEST 51: money: a fallback that is dearer is topped up, or passed over
+=== TEST 52: money: a fallback that is dearer is topped up, or passed over
 --- error_log
 no other deployment of model "m" can take the request
 --- a
@@ -882,7 +910,7 @@ deployment a x input=0 output=1; fallback other;
 
 
 
-=== TEST 52: streams in another dialect, cut
+=== TEST 53: streams in another dialect, cut
 --- a
 sse
 c-start
@@ -903,7 +931,7 @@ deployment a x;
 
 
 
-=== TEST 53: what set_param asks for is held, and capped
+=== TEST 54: what set_param asks for is held, and capped
 --- a
 sleep 1
 ok hi
@@ -928,7 +956,7 @@ deployment a x; set_param max_tokens 900 force;
 
 
 
-=== TEST 54: Anthropic clients: type, headers, and a count that is free
+=== TEST 55: Anthropic clients: type, headers, and a count that is free
 --- http
     llm_key k { secret $TEST_NGINX_SECRET; quota requests=1/day; quota tokens=1000/day; }
 --- do
@@ -949,7 +977,7 @@ deployment a x; set_param max_tokens 900 force;
 
 
 
-=== TEST 55: a fallback that may answer longer has to fit, too
+=== TEST 56: a fallback that may answer longer has to fit, too
 --- model
 deployment a gpt-4o; fallback other; cooldown off;
 --- b
@@ -975,7 +1003,7 @@ ok from b
 
 
 
-=== TEST 56: a provider that reports nonsense gives no credit
+=== TEST 57: a provider that reports nonsense gives no credit
 --- http
     llm_key k { secret $TEST_NGINX_SECRET; quota tokens=1000/day; }
     llm_key l { secret $TEST_NGINX_SECRET_B; quota tokens=1000/day; }

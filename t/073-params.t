@@ -160,3 +160,110 @@ is(sent('a')->{body}, '{"seed":1,"model":"up-a",' . $main::messages
    . ',"stream":true,"stream_options":{"include_usage":true}}', "body");
 is(content_of($res), "one two", "answered");
 is($res->{headers}{'x-llm-dropped-params'}, 'user', "named");
+
+
+
+=== TEST 8: a budget for thoughts stays below a limit that goes down
+--- http
+llm_model c { deployment b up-b; set_param max_tokens 8000 force; cooldown off; }
+llm_model small { deployment b up-b; set_param max_tokens 1024 force; cooldown off; }
+llm_model least { deployment b up-b; set_param max_tokens 1025 force; cooldown off; }
+llm_model def { deployment b claude-sonnet-4-5; set_param max_tokens 8000; cooldown off; }
+llm_model none { deployment b up-b; set_param max_tokens 1024 force;
+                set_param thinking '{"type":"enabled","budget_tokens":9000}'; cooldown off; }
+llm_model set { deployment b up-b; set_param max_tokens 8000 force;
+                set_param thinking '{"type":"enabled","budget_tokens":9000}'; cooldown off; }
+--- b
+claude hi
+--- do
+my $ask = sub {
+    my ($model, $limit, $thinking) = @_;
+
+    return ask("{\"model\":\"$model\", " . ($limit ? "\"max_tokens\":$limit," : '')
+        . ($thinking ? "\"thinking\" : $thinking," : '') . $main::messages . '}',
+        path => '/v1/messages');
+};
+
+my $thinks = sub {
+    my ($n) = @_;
+    return "{ \"type\":\"enabled\", \"budget_tokens\" : $n , \"x\":1.0}";
+};
+
+$ask->('c', 32000, $thinks->(16000));
+is(sent('b')->{body}, '{"model":"up-b", "max_tokens":8000,"thinking":'
+   . $thinks->(4000) . ',' . $main::messages . '}', "in proportion");
+
+$ask->('c', 16000, $thinks->(7999));
+like(sent('b')->{body}, qr/"budget_tokens" : 7999 ,/, "which still fits");
+
+$ask->('c', 8001, $thinks->(8000));
+like(sent('b')->{body}, qr/"budget_tokens" : 7992 ,/, "nearly all");
+
+$ask->('c', 32000, $thinks->(31999));
+like(sent('b')->{body}, qr/"budget_tokens" : 7992 ,/, "nearly all of much");
+
+# a budget above the limit is what some tools take
+
+$ask->('c', 9000, $thinks->(20000));
+like(sent('b')->{body}, qr/"budget_tokens" : 6400 ,/, "above the limit");
+
+$ask->('c', 8000, $thinks->(20000));
+like(sent('b')->{body}, qr/"budget_tokens" : 20000 ,/, "a limit that stays");
+
+my $res = $ask->('small', 32000, $thinks->(16000));
+is(sent('b')->{body}, '{"model":"up-b", "max_tokens":1024,' . $main::messages
+   . '}', "no room");
+is($res->{headers}{'x-llm-dropped-params'}, 'thinking', "named");
+
+$ask->('least', 32000, $thinks->(16000));
+like(sent('b')->{body}, qr/"budget_tokens" : 1024 ,/, "the least");
+
+$ask->('c', 32000, '{"type":"adaptive"}');
+like(sent('b')->{body}, qr/"thinking" : \{"type":"adaptive"\}/, "no budget");
+
+$ask->('set', 32000);
+like(sent('b')->{body}, qr/"thinking":\{"type":"enabled","budget_tokens":2248\}/,
+     "one that was set");
+
+$ask->('none', 32000);
+unlike(sent('b')->{body}, qr/thinking/, "one that was set and has no room");
+
+# asked in OpenAI's way
+
+ask('{"model":"def","thinking":{"type":"enabled","budget_tokens":16000},'
+    . $main::messages . '}');
+like(sent('b')->{body}, qr/"max_tokens":8000,.*"budget_tokens":6400\}/,
+     "a limit that the client did not have");
+
+ask('{"model":"def","reasoning_effort":"high",' . $main::messages . '}');
+like(sent('b')->{body}, qr/"max_tokens":8000,.*"budget_tokens":6604\}/,
+     "an effort is a share of it");
+
+
+
+=== TEST 9: on Bedrock, too, and what is set and dropped there
+--- provider_b: dialect bedrock; region us-east-1;
+--- http
+llm_model c { deployment b anthropic.claude-sonnet-4-5; set_param max_tokens 8000 force;
+              set_param temperature 0.5; set_param metadata.x 1; drop_params top_k;
+              cooldown off; }
+llm_model converse { deployment b converse/anthropic.claude-sonnet-4-5;
+                     set_param max_tokens 8000 force; cooldown off; }
+--- b
+json {"content":[{"type":"text","text":"x"}],"role":"assistant","type":"message"}
+--- do
+my $more = '"max_tokens":32000,"top_k":5,"thinking":{"type":"enabled",'
+           . '"budget_tokens":16000},';
+
+my $res = ask('{"model":"c",' . $more . $main::messages . '}',
+              path => '/v1/messages');
+
+is(sent('b')->{body}, '{"anthropic_version":"bedrock-2023-05-31","metadata":{"x"'
+   . ':1},"temperature":0.5,"max_tokens":8000,"thinking":{"type":"enabled",'
+   . '"budget_tokens":4000},' . $main::messages . '}', "InvokeModel");
+is($res->{headers}{'x-llm-dropped-params'}, 'top_k', "named");
+
+ask('{"model":"converse",' . $more . $main::messages . '}',
+    path => '/v1/messages');
+like(sent('b')->{body}, qr/"maxTokens":8000\}.*"budget_tokens":4000\}/,
+     "Converse");

@@ -38,6 +38,8 @@ static ngx_int_t ngx_llm_bedrock_write_claude(ngx_llm_bedrock_invoke_t *ctx,
     ngx_str_t *version);
 static ngx_int_t ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx,
     ngx_str_t *version);
+static ngx_int_t ngx_llm_bedrock_read_edited(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_llm_json_t **root);
 static int64_t ngx_llm_bedrock_budget(ngx_llm_chat_t *chat);
 static ngx_int_t ngx_llm_bedrock_write_raw_tools(
     ngx_llm_bedrock_invoke_t *ctx, ngx_llm_json_t *tools);
@@ -254,7 +256,7 @@ ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *version)
     ngx_int_t        rc;
     ngx_uint_t       known;
     ngx_llm_out_t   *out;
-    ngx_llm_json_t  *m;
+    ngx_llm_json_t  *m, *root;
 
     static char  *silent[] = {
         "model", "stream", "anthropic_version", "anthropic_beta",
@@ -264,10 +266,15 @@ ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *version)
     out = ctx->out;
     ctx->chat->dropped = NULL;
 
+    rc = ngx_llm_bedrock_read_edited(ctx, &root);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ngx_llm_out_lit(out, "{\"anthropic_version\":");
     ngx_llm_out_json_string(out, version);
 
-    for (m = ctx->chat->root->child; m; m = m->next) {
+    for (m = root->child; m; m = m->next) {
 
         if (ngx_llm_bedrock_listed(&m->key, ngx_llm_bedrock_stripped)) {
 
@@ -321,6 +328,68 @@ ngx_llm_bedrock_write_raw(ngx_llm_bedrock_invoke_t *ctx, ngx_str_t *version)
     (void) ngx_llm_bedrock_tier(ctx->chat, &known);
 
     return known ? NGX_OK : ngx_llm_params_drop(ctx->chat, "service_tier");
+}
+
+
+/* the client's own body with what the target sets and drops */
+
+static ngx_int_t
+ngx_llm_bedrock_read_edited(ngx_llm_bedrock_invoke_t *ctx,
+    ngx_llm_json_t **root)
+{
+    ngx_int_t          rc;
+    ngx_str_t         *slice, text;
+    ngx_uint_t         i;
+    ngx_array_t        edits, slices;
+    ngx_llm_out_t      out;
+    ngx_llm_chat_t    *chat;
+    ngx_llm_target_t   target;
+
+    chat = ctx->chat;
+    *root = chat->root;
+
+    if (ctx->target->sets == NULL && ctx->target->lacks == 0) {
+        return NGX_OK;
+    }
+
+    target = *ctx->target;
+    target.model = chat->model;
+
+    if (ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
+        != NGX_OK
+        || ngx_array_init(&slices, chat->pool, 4, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_llm_anthropic_edit_request(chat, &target, &edits, ctx->err);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_llm_edit_apply(&chat->text, &edits, &slices) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_out_init(&out, chat->pool, NULL, 0, ctx->out->max);
+
+    slice = slices.elts;
+
+    for (i = 0; i < slices.nelts; i++) {
+        ngx_llm_out_str(&out, &slice[i]);
+    }
+
+    if (out.failed) {
+        return NGX_ERROR;
+    }
+
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
+
+    *root = ngx_llm_json_parse(chat->pool, &text, NULL);
+
+    return *root ? NGX_OK : NGX_ERROR;
 }
 
 
