@@ -598,3 +598,42 @@ for my $bad ('{"embedding":{}}', '{"embedding":[1]}', '{"embeddings":[]}') {
     llm_model e5    { deployment a intfloat/multilingual-e5-large-instruct-maas; }
     llm_model tuned { deployment a endpoints/12; }
 --- errors
+
+
+
+=== TEST 21: a provider of OpenAI's dialect that takes fewer at once
+--- do
+provider('a')->play(join "==\n", openai(map { "[$_]" } 0 .. 9),
+                    openai(map { "[$_]" } 10 .. 19), openai('[20]'));
+
+my $res = embed(input => '[ ' . join(" ,\n", map { "\"t$_\"" } 0 .. 20) . ' ]',
+                dimensions => 1, x => '[7]');
+my @seen = provider('a')->seen;
+
+is(scalar @seen, 3, "requests");
+is($seen[0]{body}, '{"model":"up-a","dimensions":1,"input":["t0" ,' . "\n"
+   . join(" ,\n", map { "\"t$_\"" } 1 .. 9) . '],"x":[7]}', "the first");
+is($seen[2]{body}, '{"model":"up-a","dimensions":1,"input":["t20"],"x":[7]}',
+   "the last");
+is(join(',', $res->{body} =~ /"embedding":\[(\d+)\]/g), join(',', 0 .. 20),
+   "all, in order");
+is(join(',', $res->{body} =~ /"index":(\d+)/g), join(',', 0 .. 20), "index");
+like($res->{body}, qr/"prompt_tokens":21,"total_tokens":21/, "usage in sum");
+
+# base64 in parts, and token ids
+
+provider('a')->play(join "==\n", openai(map { '"' . pack64($_) . '"' } 0 .. 9),
+                    openai('"' . pack64(10) . '"'));
+$res = embed(input => '[' . join(',', map { "[$_,1]" } 0 .. 10) . ']',
+             encoding_format => '"base64"');
+is(join(' ', $res->{body} =~ /"embedding":"([^"]*)"/g),
+   join(' ', map { pack64($_) } 0 .. 10), "packed");
+like((provider('a')->seen)[-1]{body}, qr/"input":\[\[10,1\]\]/, "token ids");
+
+# not more than that is as it was
+
+provider('a')->play(openai(map { "[ $_]" } 0 .. 9));
+$res = embed(input => '[' . join(',', map { "\"$_\"" } 0 .. 9) . ']');
+like($res->{body}, qr/"embedding":\[ 9\]/, "as it came");
+--- provider_a: preset dashscope;
+--- model: deployment a up-a;

@@ -20,7 +20,12 @@
 /* flags and parameters alone */
 
 #define ngx_llm_quirks_row(flags, lacks, takes)                              \
-    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL }
+    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL, 0 }
+
+/* and texts of a request for embeddings */
+
+#define ngx_llm_quirks_inputs(flags, takes, inputs)                          \
+    { flags, 0, takes, NULL, NULL, NULL, NULL, NULL, NULL, inputs }
 
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_openai =
@@ -31,9 +36,6 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_openai =
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_system =
     ngx_llm_quirks_row(NGX_LLM_QUIRK_SYSTEM, 0, 0);
-
-static const ngx_llm_quirks_t  ngx_llm_quirks_top_k =
-    ngx_llm_quirks_row(NGX_LLM_QUIRK_SYSTEM, 0, ngx_llm_bit(TOP_K));
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_max_tokens =
     ngx_llm_quirks_row(NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_MAX_TOKENS, 0, 0);
@@ -48,6 +50,27 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_text =
 static const ngx_llm_quirks_t  ngx_llm_quirks_text_max =
     ngx_llm_quirks_row(NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_TEXT
                        |NGX_LLM_QUIRK_MAX_TOKENS, 0, 0);
+
+
+/* of whose models for embeddings none takes 2048 texts at a time */
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_system_10 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, 0, 10);
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_system_16 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, 0, 16);
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_system_64 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, 0, 64);
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_system_100 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, 0, 100);
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_top_k_64 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, ngx_llm_bit(TOP_K), 64);
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_top_k_1024 =
+    ngx_llm_quirks_inputs(NGX_LLM_QUIRK_SYSTEM, ngx_llm_bit(TOP_K), 1024);
 
 
 /* gateways: what the vendor behind them is sent is theirs to know */
@@ -90,12 +113,12 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_perplexity =
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_deepseek = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_TEXT|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_moonshot = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0
 };
 
 
@@ -106,12 +129,12 @@ static const ngx_llm_quirk_header_t  ngx_llm_github_headers[] = {
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_github = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL
+    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL, 0
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_sarvam = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL
+    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL, 0
 };
 
 
@@ -231,7 +254,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "CLOUDFERRO_SHERLOCK_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("cloudflare", "Cloudflare Workers AI",
       "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai/v1",
-      "CLOUDFLARE_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "CLOUDFLARE_API_KEY", openai, 0, &ngx_llm_quirks_system_100),
     ngx_llm_preset_row("cloudflare-ai-gateway", "Cloudflare AI Gateway",
       "https://gateway.ai.cloudflare.com/v1/{account_id}/{gateway_id}/compat",
       "CLOUDFLARE_API_TOKEN", openai, 0, NULL),
@@ -258,13 +281,13 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "DARKBLOOM_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("dashscope", "Alibaba DashScope (China)",
       "https://dashscope.aliyuncs.com/compatible-mode/v1",
-      "DASHSCOPE_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "DASHSCOPE_API_KEY", openai, 0, &ngx_llm_quirks_system_10),
     ngx_llm_preset_row("dashscope-intl", "Alibaba DashScope (Singapore)",
       "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-      "DASHSCOPE_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "DASHSCOPE_API_KEY", openai, 0, &ngx_llm_quirks_system_10),
     ngx_llm_preset_row("dashscope-us", "Alibaba DashScope (US)",
       "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
-      "ALIBABA_US_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "ALIBABA_US_API_KEY", openai, 0, &ngx_llm_quirks_system_10),
     ngx_llm_preset_row("databricks", "Databricks Model Serving",
       "https://{workspace_host}/serving-endpoints",
       "DATABRICKS_TOKEN", openai, 0, &ngx_llm_quirks_max_tokens_only),
@@ -276,7 +299,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "DEEPBRICKS_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("deepinfra", "DeepInfra",
       "https://api.deepinfra.com/v1/openai",
-      "DEEPINFRA_API_KEY", openai, 0, &ngx_llm_quirks_top_k),
+      "DEEPINFRA_API_KEY", openai, 0, &ngx_llm_quirks_top_k_1024),
     ngx_llm_preset_row("deepseek", "DeepSeek",
       "https://api.deepseek.com",
       "DEEPSEEK_API_KEY", openai, 0, &ngx_llm_quirks_deepseek),
@@ -579,7 +602,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "PUBLICAI_API_KEY", openai, 0, &ngx_llm_quirks_text_max),
     ngx_llm_preset_row("qianfan", "Baidu Qianfan v2",
       "https://qianfan.baidubce.com/v2",
-      "QIANFAN_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "QIANFAN_API_KEY", openai, 0, &ngx_llm_quirks_system_16),
     ngx_llm_preset_row("qihang-ai", "QiHang",
       "https://api.qhaigc.net/v1",
       "QIHANG_API_KEY", openai, 0, &ngx_llm_quirks_system),
@@ -627,10 +650,10 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "SGLANG_API_KEY", openai, NGX_LLM_PRESET_NO_KEY, &ngx_llm_quirks_local),
     ngx_llm_preset_row("siliconflow", "SiliconFlow (global)",
       "https://api.siliconflow.com/v1",
-      "SILICONFLOW_API_KEY", openai, 0, &ngx_llm_quirks_top_k),
+      "SILICONFLOW_API_KEY", openai, 0, &ngx_llm_quirks_top_k_64),
     ngx_llm_preset_row("siliconflow-cn", "SiliconFlow (China)",
       "https://api.siliconflow.cn/v1",
-      "SILICONFLOW_CN_API_KEY", openai, 0, &ngx_llm_quirks_top_k),
+      "SILICONFLOW_CN_API_KEY", openai, 0, &ngx_llm_quirks_top_k_64),
     ngx_llm_preset_row("snowflake", "Snowflake Cortex",
       "https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
       "SNOWFLAKE_JWT", openai, 0, NULL),
@@ -681,7 +704,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "UMANS_AI_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("upstage", "Upstage Solar",
       "https://api.upstage.ai/v1/solar",
-      "UPSTAGE_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "UPSTAGE_API_KEY", openai, 0, &ngx_llm_quirks_system_100),
     ngx_llm_preset_row("v0", "Vercel v0",
       "https://api.v0.dev/v1",
       "V0_API_KEY", openai, 0, &ngx_llm_quirks_system),
@@ -755,7 +778,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "ZENMUX_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("zhipu", "Zhipu BigModel (China)",
       "https://open.bigmodel.cn/api/paas/v4",
-      "ZHIPU_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "ZHIPU_API_KEY", openai, 0, &ngx_llm_quirks_system_64),
     ngx_llm_preset_row("zhipu-coding-plan", "Zhipu Coding Plan (China)",
       "https://open.bigmodel.cn/api/coding/paas/v4",
       "ZHIPU_API_KEY", openai, 0, &ngx_llm_quirks_system),

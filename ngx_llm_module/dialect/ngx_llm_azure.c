@@ -75,7 +75,8 @@ const ngx_llm_quirks_t  ngx_llm_azure = {
     NULL,
     NULL,
     ngx_llm_azure_v1_path,
-    ngx_llm_azure_pick
+    ngx_llm_azure_pick,
+    0
 };
 
 
@@ -88,7 +89,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2025 = {
     ngx_llm_azure_members,
     NULL,
     ngx_llm_azure_dated_path,
-    NULL
+    NULL,
+    0
 };
 
 
@@ -101,7 +103,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_12 = {
     ngx_llm_azure_members,
     NULL,
     ngx_llm_azure_dated_path,
-    NULL
+    NULL,
+    0
 };
 
 
@@ -114,7 +117,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_09 = {
     ngx_llm_azure_members,
     NULL,
     ngx_llm_azure_dated_path,
-    NULL
+    NULL,
+    0
 };
 
 
@@ -129,7 +133,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_old = {
     ngx_llm_azure_members,
     NULL,
     ngx_llm_azure_dated_path,
-    NULL
+    NULL,
+    0
 };
 
 
@@ -142,7 +147,8 @@ const ngx_llm_quirks_t  ngx_llm_azure_models = {
     NULL,
     NULL,
     ngx_llm_azure_models_path,
-    ngx_llm_azure_models_pick
+    ngx_llm_azure_models_pick,
+    0
 };
 
 

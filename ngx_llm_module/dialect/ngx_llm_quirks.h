@@ -67,6 +67,10 @@ struct ngx_llm_quirks_s {
      * version, which may be empty; NULL: it is not one.
      */
     const ngx_llm_quirks_t      *(*version)(ngx_str_t *api_version);
+
+    ngx_uint_t                     max_inputs;  /* texts of a request for
+                                                   embeddings; 0: as many as
+                                                   the dialect has */
 };
 
 

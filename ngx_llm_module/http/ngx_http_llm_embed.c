@@ -10,6 +10,7 @@
 
 #include "ngx_http_llm_call.h"
 #include "ngx_llm_calls.h"
+#include "ngx_llm_quirks.h"
 
 
 typedef struct {
@@ -105,6 +106,11 @@ ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at)
 
     state->max = dialect->max ? dialect->max(&at->target)
                               : dialect->max_inputs;
+
+    if (at->target.quirks && at->target.quirks->max_inputs) {
+        state->max = ngx_min(state->max, at->target.quirks->max_inputs);
+    }
+
     state->max_bytes = dialect->max_bytes;
     state->part = *embed;
 

@@ -69,6 +69,7 @@ main(void)
 static void
 presets_notes(const ngx_llm_quirks_t *quirks)
 {
+    char                           number[16];
     ngx_uint_t                     i;
     const ngx_llm_quirk_header_t  *header;
 
@@ -93,6 +94,12 @@ presets_notes(const ngx_llm_quirks_t *quirks)
 
     for (header = quirks->headers; header && header->name; header++) {
         presets_note("`%s`", header->name);
+    }
+
+    if (quirks->max_inputs) {
+        (void) snprintf(number, sizeof(number), "%u",
+                        (unsigned) quirks->max_inputs);
+        presets_note("%s texts for embeddings", number);
     }
 
     if (quirks->version) {
