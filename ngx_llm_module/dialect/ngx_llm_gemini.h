@@ -200,6 +200,9 @@ ngx_int_t ngx_llm_gemini_logprobs(ngx_pool_t *pool, ngx_llm_json_t *candidate,
 
 /* ngx_llm_gemini_grounding.c: where in the text a source is cited */
 
+/* are there sources in this candidate? */
+ngx_uint_t ngx_llm_gemini_cites(ngx_llm_json_t *candidate);
+
 /* follows the text, escaped; a failure sticks in offsets->marks */
 void ngx_llm_gemini_offsets(ngx_llm_gemini_offsets_t *offsets,
     ngx_pool_t *pool, ngx_str_t *text);

@@ -10,6 +10,7 @@
 
 
 #include "ngx_llm_gemini.h"
+#include "ngx_llm_scan.h"
 
 
 /* that are told of an answer */
@@ -27,7 +28,7 @@ void
 ngx_llm_gemini_offsets(ngx_llm_gemini_offsets_t *offsets, ngx_pool_t *pool,
     ngx_str_t *text)
 {
-    u_char                 *last, *p;
+    u_char                 *last, *p, *run;
     uint32_t                c, width;
     ngx_llm_gemini_mark_t   mark;
 
@@ -41,6 +42,21 @@ ngx_llm_gemini_offsets(ngx_llm_gemini_offsets_t *offsets, ngx_pool_t *pool,
     last = p + text->len;
 
     while (p < last && !offsets->marks.failed) {
+
+        if (offsets->width == 1) {
+
+            /* a run of ordinary characters */
+
+            run = p;
+            p = ngx_llm_scan_string(p, last);
+
+            offsets->bytes += p - run;
+            offsets->chars += p - run;
+
+            if (p == last) {
+                break;
+            }
+        }
 
         if (*p == '\\') {
             c = ngx_llm_json_unescape(&p, last);
@@ -112,6 +128,20 @@ ngx_llm_gemini_chars(ngx_llm_gemini_offsets_t *offsets, int64_t bytes)
 }
 
 
+ngx_uint_t
+ngx_llm_gemini_cites(ngx_llm_json_t *candidate)
+{
+    ngx_llm_json_t  *chunks, *metadata, *support;
+
+    metadata = ngx_llm_json_get(candidate, "groundingMetadata");
+    chunks = ngx_llm_json_get(metadata, "groundingChunks");
+    support = ngx_llm_json_get(metadata, "groundingSupports");
+
+    return chunks != NULL && chunks->type == NGX_LLM_JSON_ARRAY
+           && support != NULL && support->type == NGX_LLM_JSON_ARRAY;
+}
+
+
 ngx_int_t
 ngx_llm_gemini_citations(ngx_pool_t *pool, ngx_llm_gemini_offsets_t *offsets,
     ngx_llm_json_t *candidate, ngx_str_t *raw)
@@ -122,16 +152,13 @@ ngx_llm_gemini_citations(ngx_pool_t *pool, ngx_llm_gemini_offsets_t *offsets,
 
     ngx_str_null(raw);
 
+    if (!ngx_llm_gemini_cites(candidate) || offsets->marks.failed) {
+        return NGX_OK;
+    }
+
     metadata = ngx_llm_json_get(candidate, "groundingMetadata");
     chunks = ngx_llm_json_get(metadata, "groundingChunks");
     support = ngx_llm_json_get(metadata, "groundingSupports");
-
-    if (chunks == NULL || chunks->type != NGX_LLM_JSON_ARRAY
-        || support == NULL || support->type != NGX_LLM_JSON_ARRAY
-        || offsets->marks.failed)
-    {
-        return NGX_OK;
-    }
 
     ngx_llm_out_init(&out, pool, NULL, 0, NGX_LLM_MAX_EVENT);
 

@@ -27,13 +27,14 @@ typedef struct {
 typedef struct {
     ngx_llm_response_t       *res;
     ngx_llm_choice_t         *choice;
-    ngx_llm_gemini_offsets_t  offsets;
 } ngx_llm_gemini_answer_t;
 
 
 static ngx_int_t ngx_llm_gemini_read_candidate(ngx_llm_response_t *res,
     ngx_llm_json_t *candidate, ngx_llm_gemini_parts_t *parts,
     ngx_llm_error_t *err);
+static ngx_int_t ngx_llm_gemini_read_citations(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *candidate);
 static ngx_int_t ngx_llm_gemini_add_text(void *data, ngx_llm_event_e type,
     ngx_str_t *text, ngx_str_t *signature);
 static ngx_int_t ngx_llm_gemini_add_call(void *data, ngx_str_t *id,
@@ -202,7 +203,32 @@ ngx_llm_gemini_read_candidate(ngx_llm_response_t *res,
         return NGX_ERROR;
     }
 
-    return ngx_llm_gemini_citations(res->pool, &answer.offsets, candidate,
+    return ngx_llm_gemini_read_citations(res, choice, candidate);
+}
+
+
+/* the text is looked through only where there are sources to place in it */
+
+static ngx_int_t
+ngx_llm_gemini_read_citations(ngx_llm_response_t *res,
+    ngx_llm_choice_t *choice, ngx_llm_json_t *candidate)
+{
+    ngx_llm_part_t            *part;
+    ngx_llm_gemini_offsets_t   offsets;
+
+    if (!ngx_llm_gemini_cites(candidate)) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&offsets, sizeof(ngx_llm_gemini_offsets_t));
+
+    for (part = choice->parts; part; part = part->next) {
+        if (part->type == NGX_LLM_PART_TEXT) {
+            ngx_llm_gemini_offsets(&offsets, res->pool, &part->text);
+        }
+    }
+
+    return ngx_llm_gemini_citations(res->pool, &offsets, candidate,
                                     &choice->annotations);
 }
 
@@ -227,8 +253,6 @@ ngx_llm_gemini_add_text(void *data, ngx_llm_event_e type, ngx_str_t *text,
 
     if (type == NGX_LLM_EVENT_TEXT) {
         part->signature = *signature;
-
-        ngx_llm_gemini_offsets(&answer->offsets, answer->res->pool, text);
     }
 
     return NGX_OK;
