@@ -708,6 +708,17 @@ try('llm_provider/region',
              'region: in the way of its dialect');
     });
 
+try('llm_provider/rerank',
+    mock => { 8081 => "openai status=429; access_log $tmp/rerank.log" },
+    run => sub {
+        my $res = ask('gpt-4o', path => '/v1/rerank',
+                      body => { query => 'q', documents => ['a'] });
+
+        is($res->{status}, 429, 'rerank: is asked');
+        like(slurp("$tmp/rerank.log"), qr{POST /v1/ranking },
+             'rerank: at its path');
+    });
+
 for my $one (['project', 'my-project/locations/global'],
              ['location', 'my-project/locations/europe-west4'])
 {

@@ -63,7 +63,7 @@ is(error_of(ask('{"input":"a"}', path => '/v1/moderations')),
 
 
 
-=== TEST 2: rerank, OpenAI's servers and Cohere
+=== TEST 2: rerank, servers like Jina's, and Cohere
 --- do
 provider('a')->play('json {"results":[{"index":0,"relevance_score":0.5}],'
     . '"usage":{"total_tokens":9}}' . "\n");
@@ -83,7 +83,26 @@ $res = ask($body, path => '/v1/rerank');
 
 is(sent('b')->{line}, 'POST /v2/rerank HTTP/1.1', "path");
 is(sent('b')->{headers}{authorization}, 'Bearer secret-of-provider', "key");
+is(sent('b')->{body}, '{"model":"rerank-v3.5","query":"q","documents":["a"],'
+   . '"top_n":1}', "body");
 is($res->{status}, 200, "answer");
+is($res->{body}, '{"results":[{"index":0,"relevance_score":0.5}],'
+   . '"meta":{"billed_units":{"search_units":1}}}', "as it came");
+
+# Cohere takes texts, and sends none back
+
+$res = ask('{"model":"c","query":"q","documents":["a",{"text":"b"}],'
+           . '"return_documents":true,"rank_fields":["text"]}',
+           path => '/v1/rerank');
+is(sent('b')->{body}, '{"model":"rerank-v3.5","query":"q",'
+   . '"documents":["a","b"]}', "texts");
+is($res->{headers}{'x-llm-dropped-params'}, 'rank_fields', "dropped");
+like($res->{body}, qr/"index":0,"relevance_score":0\.5,"document":\{"text":"a"\}\}\],"meta":\{"billed/, "documents");
+is(error_of(ask('{"model":"c","query":"q","documents":[{"image":"i"}]}',
+                path => '/v1/rerank')),
+   '400 invalid_request_error unsupported_parameter', "an image");
+is(error_of(ask('{"model":"m","query":"q"}', path => '/v1/rerank')),
+   '400 invalid_request_error null', "no documents");
 --- provider_b eval
 "dialect cohere; url http://127.0.0.1:" . Gateway::provider('b')->port . "/v2;"
 --- http

@@ -20,12 +20,12 @@
 /* flags and parameters alone */
 
 #define ngx_llm_quirks_row(flags, lacks, takes)                              \
-    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL, 0 }
+    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL }
 
 /* and texts of a request for embeddings */
 
 #define ngx_llm_quirks_inputs(flags, takes, inputs)                          \
-    { flags, 0, takes, NULL, NULL, NULL, NULL, NULL, NULL, inputs }
+    { flags, 0, takes, NULL, NULL, NULL, NULL, NULL, NULL, inputs, NULL }
 
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_openai =
@@ -113,12 +113,12 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_perplexity =
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_deepseek = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_TEXT|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_moonshot = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL
 };
 
 
@@ -129,12 +129,30 @@ static const ngx_llm_quirk_header_t  ngx_llm_github_headers[] = {
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_github = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL, 0
+    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL, 0, NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_sarvam = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL, 0
+    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL, 0, NULL
+};
+
+
+/* how they rerank */
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_voyage = {
+    NGX_LLM_QUIRK_SYSTEM,
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_voyage
+};
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_nvidia = {
+    NGX_LLM_QUIRK_SYSTEM,
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_nvidia
+};
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_tei = {
+    0,
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_tei
 };
 
 
@@ -395,12 +413,19 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
     ngx_llm_preset_row("inference-net", "Inference.net",
       "https://api.inference.net/v1",
       "INFERENCE_API_KEY", openai, 0, &ngx_llm_quirks_system),
+    ngx_llm_preset_row("infinity", "Infinity (self-hosted)",
+      "http://127.0.0.1:7997/",
+      "INFINITY_API_KEY", openai, NGX_LLM_PRESET_NO_KEY,
+      &ngx_llm_quirks_local),
     ngx_llm_preset_row("io-net", "io.net Intelligence",
       "https://api.intelligence.io.solutions/api/v1",
       "IOINTELLIGENCE_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("jiekou", "Jiekou.AI",
       "https://api.jiekou.ai/openai",
       "JIEKOU_API_KEY", openai, 0, &ngx_llm_quirks_system),
+    ngx_llm_preset_row("jina_ai", "Jina AI",
+      "https://api.jina.ai/v1",
+      "JINA_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("kilo", "Kilo Gateway",
       "https://api.kilo.ai/api/gateway",
       "KILO_API_KEY", openai, 0, &ngx_llm_quirks_system),
@@ -534,7 +559,7 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
       "NSCALE_API_KEY", openai, 0, &ngx_llm_quirks_system),
     ngx_llm_preset_row("nvidia_nim", "NVIDIA NIM API catalogue",
       "https://integrate.api.nvidia.com/v1",
-      "NVIDIA_NIM_API_KEY", openai, 0, &ngx_llm_quirks_system),
+      "NVIDIA_NIM_API_KEY", openai, 0, &ngx_llm_quirks_nvidia),
     ngx_llm_preset_row("oci", "Oracle OCI Generative AI",
       "https://inference.generativeai.{region}.oci.oraclecloud.com/20231130/"
       "actions/v1",
@@ -681,6 +706,9 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
     ngx_llm_preset_row("tars", "Tetrate Agent Router Service",
       "https://api.router.tetrate.ai/v1",
       "TARS_API_KEY", openai, 0, &ngx_llm_quirks_system),
+    ngx_llm_preset_row("tei", "Text Embeddings Inference (self-hosted)",
+      "http://127.0.0.1:8080/v1",
+      "TEI_API_KEY", openai, NGX_LLM_PRESET_NO_KEY, &ngx_llm_quirks_tei),
     ngx_llm_preset_row("tencent-coding-plan", "Tencent Coding Plan (China)",
       "https://api.lkeap.cloud.tencent.com/coding/v3",
       "TENCENT_CODING_PLAN_API_KEY", openai, 0, &ngx_llm_quirks_system),
@@ -726,6 +754,9 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
     ngx_llm_preset_row("volcengine", "Volcengine Ark (Doubao)",
       "https://ark.cn-beijing.volces.com/api/v3",
       "ARK_API_KEY", openai, 0, &ngx_llm_quirks_system),
+    ngx_llm_preset_row("voyage", "Voyage AI",
+      "https://api.voyageai.com/v1",
+      "VOYAGE_API_KEY", openai, 0, &ngx_llm_quirks_voyage),
     ngx_llm_preset_row("vultr", "Vultr Serverless Inference",
       "https://api.vultrinference.com/v1",
       "VULTR_API_KEY", openai, 0, &ngx_llm_quirks_system),

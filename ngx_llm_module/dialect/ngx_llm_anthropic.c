@@ -39,7 +39,8 @@ static char  *ngx_llm_anthropic_usages[] = { "usage", NULL };
 const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay = {
     NULL,
     ngx_llm_anthropic_usages,
-    ngx_llm_anthropic_relay_usage
+    ngx_llm_anthropic_relay_usage,
+    NULL
 };
 
 

@@ -76,7 +76,8 @@ const ngx_llm_quirks_t  ngx_llm_azure = {
     NULL,
     ngx_llm_azure_v1_path,
     ngx_llm_azure_pick,
-    0
+    0,
+    NULL
 };
 
 
@@ -90,7 +91,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2025 = {
     NULL,
     ngx_llm_azure_dated_path,
     NULL,
-    0
+    0,
+    NULL
 };
 
 
@@ -104,7 +106,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_12 = {
     NULL,
     ngx_llm_azure_dated_path,
     NULL,
-    0
+    0,
+    NULL
 };
 
 
@@ -118,7 +121,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_09 = {
     NULL,
     ngx_llm_azure_dated_path,
     NULL,
-    0
+    0,
+    NULL
 };
 
 
@@ -134,7 +138,8 @@ static const ngx_llm_quirks_t  ngx_llm_azure_old = {
     NULL,
     ngx_llm_azure_dated_path,
     NULL,
-    0
+    0,
+    NULL
 };
 
 
@@ -148,7 +153,8 @@ const ngx_llm_quirks_t  ngx_llm_azure_models = {
     NULL,
     ngx_llm_azure_models_path,
     ngx_llm_azure_models_pick,
-    0
+    0,
+    NULL
 };
 
 

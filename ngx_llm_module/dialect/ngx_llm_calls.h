@@ -12,6 +12,7 @@
 
 #include "ngx_llm_dialect.h"
 #include "ngx_llm_embed.h"
+#include "ngx_llm_rerank.h"
 
 
 /* embeddings of a provider */
@@ -78,9 +79,9 @@ extern const ngx_llm_embed_dialect_t  ngx_llm_vertex_embed;
 typedef struct ngx_llm_relay_dialect_s  ngx_llm_relay_dialect_t;
 
 struct ngx_llm_relay_dialect_s {
-    char                    **paths;        /* of OpenAI's API, and "/rerank",
-                                               that it serves in that form;
-                                               ends with NULL; MAY be NULL */
+    char                    **paths;        /* of OpenAI's API that it serves
+                                               in that form; ends with NULL;
+                                               MAY be NULL */
 
     char                    **usage;        /* members that tell it, in any
                                                answer; ends with NULL */
@@ -88,6 +89,9 @@ struct ngx_llm_relay_dialect_s {
     /* the value of one of these; what it does not say stays as it is */
     void                    (*read_usage)(ngx_uint_t name,
                                 ngx_llm_json_t *node, ngx_llm_usage_t *usage);
+
+    /* how it reranks if nothing else is said; MAY be NULL: it does not */
+    const ngx_llm_rerank_form_t  *rerank;
 };
 
 
@@ -107,6 +111,10 @@ extern const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay;
  */
 ngx_int_t ngx_llm_openai_read_call(ngx_llm_chat_t *chat,
     ngx_uint_t need_model, ngx_llm_error_t *err);
+
+/* the value of "usage" in OpenAI's form; see ngx_llm_relay_dialect_t */
+void ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage);
 
 /* reads embed->chat->text; what it says is in embed and embed->chat */
 ngx_int_t ngx_llm_openai_read_embed(ngx_llm_embed_t *embed,

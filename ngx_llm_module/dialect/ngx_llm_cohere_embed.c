@@ -44,14 +44,14 @@ const ngx_llm_embed_dialect_t  ngx_llm_cohere_embed = {
 };
 
 
-static char  *ngx_llm_cohere_paths[] = { "/rerank", NULL };
 static char  *ngx_llm_cohere_usages[] = { "usage", "meta", NULL };
 
 
 const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay = {
-    ngx_llm_cohere_paths,
+    NULL,
     ngx_llm_cohere_usages,
-    ngx_llm_cohere_relay_usage
+    ngx_llm_cohere_relay_usage,
+    &ngx_llm_rerank_cohere
 };
 
 

@@ -51,7 +51,8 @@ static char  *ngx_llm_gemini_usages[] = { "usageMetadata", NULL };
 const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay = {
     NULL,
     ngx_llm_gemini_usages,
-    ngx_llm_gemini_relay_usage
+    ngx_llm_gemini_relay_usage,
+    NULL
 };
 
 

@@ -33,7 +33,8 @@ static char  *ngx_llm_ollama_usages[] = {
 const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay = {
     NULL,
     ngx_llm_ollama_usages,
-    ngx_llm_ollama_relay_usage
+    ngx_llm_ollama_relay_usage,
+    NULL
 };
 
 

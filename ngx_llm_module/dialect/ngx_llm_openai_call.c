@@ -12,13 +12,10 @@
 
 static ngx_int_t ngx_llm_openai_call_model(ngx_llm_chat_t *chat,
     ngx_llm_json_t *node, ngx_llm_error_t *err);
-static void ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
-    ngx_llm_usage_t *usage);
 
 
 static char  *ngx_llm_openai_paths[] = {
     "/moderations",
-    "/rerank",
     "/images/generations",
     "/images/edits",
     "/images/variations",
@@ -44,14 +41,16 @@ static char  *ngx_llm_openai_usages[] = { "usage", NULL };
 const ngx_llm_relay_dialect_t  ngx_llm_openai_relay = {
     ngx_llm_openai_paths,
     ngx_llm_openai_usages,
-    ngx_llm_openai_relay_usage
+    ngx_llm_openai_relay_usage,
+    &ngx_llm_rerank_jina
 };
 
 
 const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay = {
     ngx_llm_mistral_paths,
     ngx_llm_openai_usages,
-    ngx_llm_openai_relay_usage
+    ngx_llm_openai_relay_usage,
+    NULL
 };
 
 
@@ -150,7 +149,7 @@ ngx_llm_openai_call_model(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
 
 /* rerank of Jina and others says a total alone */
 
-static void
+void
 ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
     ngx_llm_usage_t *usage)
 {

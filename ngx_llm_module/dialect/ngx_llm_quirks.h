@@ -14,6 +14,7 @@
 
 
 #include "ngx_llm_dialect.h"
+#include "ngx_llm_rerank.h"
 
 
 /* the limit goes by the old name, "max_tokens" */
@@ -71,6 +72,8 @@ struct ngx_llm_quirks_s {
     ngx_uint_t                     max_inputs;  /* texts of a request for
                                                    embeddings; 0: as many as
                                                    the dialect has */
+
+    const ngx_llm_rerank_form_t   *rerank;      /* NULL: the dialect's */
 };
 
 

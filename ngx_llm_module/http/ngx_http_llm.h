@@ -17,6 +17,7 @@
 
 #include "ngx_http_llm_compat.h"
 #include "ngx_llm_dialect.h"
+#include "ngx_llm_rerank.h"
 #include "ngx_llm_ledger.h"
 
 
@@ -207,6 +208,8 @@ struct ngx_http_llm_provider_s {
     ngx_array_t                  *sets;         /* set_param: ngx_llm_set_t;
                                                    NULL: none */
     const ngx_llm_quirks_t       *quirks;       /* of the preset, or NULL */
+    const ngx_llm_rerank_form_t  *rerank;       /* NULL: not said */
+    ngx_str_t                     rerank_path;  /* empty: that of the form */
 
     /* ngx_http_llm_token.h */
     ngx_str_t                     project;

@@ -67,9 +67,12 @@ typedef ngx_int_t (*ngx_http_llm_feed_pt)(ngx_http_request_t *r, void *data,
 extern const ngx_http_llm_call_t  ngx_http_llm_embed;
 
 
+/* ngx_http_llm_rerank.c */
+extern const ngx_http_llm_call_t  ngx_http_llm_rerank;
+
+
 /* ngx_http_llm_relay.c */
 extern const ngx_http_llm_call_t  ngx_http_llm_moderations;
-extern const ngx_http_llm_call_t  ngx_http_llm_rerank;
 extern const ngx_http_llm_call_t  ngx_http_llm_images;
 extern const ngx_http_llm_call_t  ngx_http_llm_edits;
 extern const ngx_http_llm_call_t  ngx_http_llm_variations;

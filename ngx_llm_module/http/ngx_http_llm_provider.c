@@ -13,6 +13,7 @@
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_params.h"
+#include "ngx_http_llm_rerank.h"
 #include "ngx_http_llm_sign.h"
 #include "ngx_http_llm_token.h"
 #include "ngx_llm_catalogue.h"
@@ -214,6 +215,13 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
       ngx_conf_set_str_slot,
       0,
       offsetof(ngx_http_llm_provider_t, token_url),
+      NULL },
+
+    { ngx_string("rerank"),
+      NGX_CONF_TAKE12,
+      ngx_http_llm_provider_rerank,
+      0,
+      0,
       NULL },
 
     { ngx_string("drop_params"),

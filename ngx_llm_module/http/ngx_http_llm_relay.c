@@ -64,10 +64,6 @@ const ngx_http_llm_call_t  ngx_http_llm_moderations =
                             ngx_http_llm_relay_begin,
                             ngx_http_llm_relay_read, 0, 0);
 
-const ngx_http_llm_call_t  ngx_http_llm_rerank =
-    ngx_http_llm_relay_call("/rerank", "", ngx_http_llm_relay_begin,
-                            ngx_http_llm_relay_read, 0, 0);
-
 const ngx_http_llm_call_t  ngx_http_llm_images =
     ngx_http_llm_relay_call("/images/generations", "dall-e-2",
                             ngx_http_llm_relay_begin,

@@ -102,6 +102,10 @@ presets_notes(const ngx_llm_quirks_t *quirks)
         presets_note("%s texts for embeddings", number);
     }
 
+    if (quirks->rerank) {
+        presets_note("reranks as `%s`", (char *) quirks->rerank->name.data);
+    }
+
     if (quirks->version) {
         presets_note("%s", "by `api_version`");
     }
