@@ -81,7 +81,26 @@ static ngx_llm_param_row_t  ngx_llm_param_rows[] = {
     { ngx_string("tools"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
     { ngx_string("tool_choice"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
     { ngx_string("parallel_tool_calls"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
-    { ngx_string("response_format"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL }
+    { ngx_string("response_format"), 1, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+
+    /* of embeddings, rerank, images, speech */
+
+    { ngx_string("dimensions"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("encoding_format"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("input_type"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("top_n"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("return_documents"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("background"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("input_fidelity"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("output_compression"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("output_format"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("partial_images"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("quality"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("size"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("style"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("instructions"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("speed"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL },
+    { ngx_string("stream_format"), 0, NGX_LLM_DEFAULT_NONE, NULL, NULL }
 };
 
 

@@ -28,6 +28,7 @@ typedef struct {
     ngx_llm_json_t   *node;     /* the value; its key is the name */
     unsigned          force:1;  /* wins over what the client sent */
     unsigned          neutral:1;
+    unsigned          call:1;   /* of requests that are no chats */
 } ngx_llm_set_t;
 
 

@@ -135,6 +135,45 @@ ngx_int_t ngx_llm_openai_write_embed(ngx_llm_embed_t *embed,
 
 /*
  * The inputs that are texts, as JSON strings with "," between; before and
+/*
+ * What the configuration drops and sets (target->lacks, sets) in requests that
+ * are no chats: ngx_llm_call_params.c.  params: names that are meant as the
+ * client of the endpoint means them, the last is NULL.
+ */
+
+extern char  *ngx_llm_embed_params[];
+extern char  *ngx_llm_rerank_params[];
+extern char  *ngx_llm_moderation_params[];
+extern char  *ngx_llm_image_params[];
+extern char  *ngx_llm_speech_params[];
+extern char  *ngx_llm_completions_params[];
+
+/*
+ * For a provider that takes the client's text: edits of it, the model's name
+ * among them.  named: what is dropped goes to chat->dropped.  NGX_OK, NGX_ERROR
+ */
+ngx_int_t ngx_llm_call_edit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    char **params, ngx_uint_t named, ngx_array_t *edits);
+
+/*
+ * For one whose body is written anew, before: copy is a chat with a text as if
+ * the client had said so, which is to be read; what is dropped is named in
+ * chat.  After: places in the body that was written, as slices (ngx_str_t).
+ * NGX_OK, NGX_ERROR; overlay: NGX_DECLINED, the client's text holds.
+ */
+ngx_int_t ngx_llm_call_overlay(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, char **params, ngx_llm_chat_t *copy);
+ngx_int_t ngx_llm_call_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    char **params, ngx_str_t *text, ngx_array_t *slices);
+
+/*
+ * Would a value be wrong in such a request?  NGX_OK, with set->call where it is
+ * for these alone; NGX_DECLINED with err; NGX_ERROR
+ */
+ngx_int_t ngx_llm_call_try(ngx_pool_t *pool, ngx_llm_set_t *set,
+    ngx_llm_error_t *err);
+
+
  * after: what stands around each
  */
 void ngx_llm_embed_texts(ngx_llm_embed_t *embed, ngx_str_t *before,

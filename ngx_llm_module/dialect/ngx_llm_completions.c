@@ -10,6 +10,7 @@
 
 #include "ngx_llm_calls.h"
 #include "ngx_llm_openai.h"
+#include "ngx_llm_request.h"
 
 
 /* the API's own default */
@@ -53,6 +54,8 @@ static ngx_int_t ngx_llm_completions_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_completions_edit_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_error_t *err);
+static ngx_int_t ngx_llm_completions_limit(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_array_t *edits);
 static void ngx_llm_completions_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
 static void ngx_llm_completions_write_headers(ngx_llm_chat_t *chat,
@@ -463,21 +466,51 @@ static ngx_int_t
 ngx_llm_completions_edit_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_error_t *err)
 {
-    int64_t          max;
-    ngx_str_t        text;
-    ngx_llm_out_t    out;
-    ngx_llm_json_t  *node;
-
-    if (ngx_llm_openai_edit_model(chat, target, edits) != NGX_OK
-        || ngx_llm_openai_edit_usage(chat, target, edits) != NGX_OK)
+    if (ngx_llm_openai_edit_usage(chat, target, edits) != NGX_OK
+        || ngx_llm_completions_limit(chat, target, edits) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    max = (chat->max_tokens >= 0) ? chat->max_tokens
-                                  : NGX_LLM_COMPLETIONS_TOKENS;
+    /* what was dropped has been named */
 
-    if (target->cap == 0 || max <= target->cap) {
+    return ngx_llm_call_edit(chat, target, ngx_llm_completions_params, 0,
+                             edits);
+}
+
+
+/*
+ * What the client or the configuration says, and at most the cap, which is
+ * among the latter where it is set at all; nobody's word is the API's default.
+ */
+
+static ngx_int_t
+ngx_llm_completions_limit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_array_t *edits)
+{
+    int64_t          limit, n;
+    ngx_str_t        text;
+    ngx_uint_t       i;
+    ngx_llm_out_t    out;
+    ngx_llm_set_t   *set;
+    ngx_llm_json_t  *node;
+
+    limit = chat->max_tokens;
+    set = target->sets ? target->sets->elts : NULL;
+
+    for (i = 0; set && i < target->sets->nelts; i++) {
+
+        if (set[i].neutral && ngx_llm_request_limit(&set[i])
+            && (set[i].force || limit < 0)
+            && ngx_llm_json_int(set[i].node, &n) == NGX_OK
+            && (limit >= 0 || n != target->cap
+                || n < NGX_LLM_COMPLETIONS_TOKENS))
+        {
+            limit = n;
+        }
+    }
+
+    if (limit == chat->max_tokens) {
         return NGX_OK;
     }
 
@@ -489,7 +522,7 @@ ngx_llm_completions_edit_request(ngx_llm_chat_t *chat,
         ngx_llm_out_lit(&out, "\"max_tokens\":");
     }
 
-    ngx_llm_out_int(&out, target->cap);
+    ngx_llm_out_int(&out, limit);
 
     if (node == NULL) {
         ngx_llm_out_char(&out, ',');

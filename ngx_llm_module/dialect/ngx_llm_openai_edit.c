@@ -435,6 +435,10 @@ ngx_llm_openai_edit_sets(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     for (i = 0; i < target->sets->nelts; i++) {
 
+        if (set[i].call) {
+            continue;
+        }
+
         if (limit && ngx_llm_request_limit(&set[i])) {
 
             if (set[i].force

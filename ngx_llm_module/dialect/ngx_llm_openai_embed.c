@@ -341,6 +341,7 @@ ngx_int_t
 ngx_llm_embed_check(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_uint_t dimensions, ngx_llm_error_t *err)
 {
+    ngx_str_t        name;
     ngx_uint_t       i;
     ngx_llm_chat_t  *chat;
     ngx_llm_json_t  *node;
@@ -358,7 +359,16 @@ ngx_llm_embed_check(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
                              &target->provider);
     }
 
-    if (embed->dimensions && !dimensions) {
+    if (embed->dimensions && !dimensions
+        && (target->drop & ngx_llm_param_bit(NGX_LLM_PARAM_DIMENSIONS)))
+    {
+        ngx_str_set(&name, "dimensions");
+
+        if (ngx_llm_params_dropped(chat, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (embed->dimensions && !dimensions) {
         return ngx_llm_error(chat->pool, err, 400, "invalid_request_error",
                              "unsupported_parameter", "dimensions",
                              "the provider \"%V\" has no \"dimensions\" for "
@@ -443,7 +453,8 @@ static ngx_int_t
 ngx_llm_openai_embed_edit(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_array_t *edits, ngx_llm_error_t *err)
 {
-    return ngx_llm_openai_edit_model(embed->chat, target, edits);
+    return ngx_llm_call_edit(embed->chat, target, ngx_llm_embed_params, 1,
+                             edits);
 }
 
 

@@ -456,7 +456,7 @@ ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     for (i = 0; set && i < target->sets->nelts; i++) {
 
-        if (!set[i].neutral) {
+        if (!set[i].neutral && !set[i].call) {
             place = ngx_array_push(&places);
             if (place == NULL) {
                 return NGX_ERROR;

@@ -15,7 +15,7 @@
 
 static ngx_int_t ngx_llm_rerank_documents(ngx_llm_rerank_t *rerank,
     ngx_llm_error_t *err);
-static ngx_int_t ngx_llm_rerank_params(ngx_llm_rerank_t *rerank,
+static ngx_int_t ngx_llm_rerank_options(ngx_llm_rerank_t *rerank,
     ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_rerank_parts(ngx_llm_rerank_t *rerank);
 static ngx_str_t ngx_llm_rerank_text(ngx_llm_json_t *node);
@@ -157,7 +157,7 @@ ngx_llm_rerank_read(ngx_llm_rerank_t *rerank, ngx_llm_error_t *err)
         return rc;
     }
 
-    rc = ngx_llm_rerank_params(rerank, err);
+    rc = ngx_llm_rerank_options(rerank, err);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -224,7 +224,7 @@ ngx_llm_rerank_documents(ngx_llm_rerank_t *rerank, ngx_llm_error_t *err)
 
 
 static ngx_int_t
-ngx_llm_rerank_params(ngx_llm_rerank_t *rerank, ngx_llm_error_t *err)
+ngx_llm_rerank_options(ngx_llm_rerank_t *rerank, ngx_llm_error_t *err)
 {
     ngx_llm_chat_t  *chat;
     ngx_llm_json_t  *node;

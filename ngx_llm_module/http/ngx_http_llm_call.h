@@ -19,6 +19,9 @@ struct ngx_http_llm_call_s {
     ngx_str_t                  path;        /* below a provider's base */
     ngx_str_t                  model;       /* where the client names none;
                                                empty: it must */
+    char                     **params;      /* that can be set, see
+                                               ngx_llm_calls.h; NULL: nothing
+                                               is dropped or set */
 
     /*
      * MAY be NULL: the body is JSON.  Before it is read: may set ctx->feed,

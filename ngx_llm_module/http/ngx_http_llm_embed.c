@@ -20,6 +20,7 @@ typedef struct {
     ngx_uint_t               parts;
     ngx_uint_t               max;       /* inputs of a part */
     size_t                   max_bytes; /* of them; 0: any */
+    ngx_array_t             *dropped;   /* before anything is written */
 } ngx_http_llm_embed_state_t;
 
 
@@ -28,6 +29,8 @@ static ngx_int_t ngx_http_llm_embed_read(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state,
     ngx_uint_t left);
+static ngx_int_t ngx_http_llm_embed_overlay(ngx_http_llm_attempt_t *at,
+    ngx_llm_embed_t *embed);
 static ngx_int_t ngx_http_llm_embed_part(ngx_http_llm_attempt_t *at,
     ngx_http_llm_embed_state_t *state);
 static ngx_int_t ngx_http_llm_embed_edit(ngx_http_llm_attempt_t *at,
@@ -45,6 +48,7 @@ static ngx_int_t ngx_http_llm_embed_out(ngx_http_llm_attempt_t *at,
 const ngx_http_llm_call_t  ngx_http_llm_embed = {
     ngx_string("/embeddings"),
     ngx_null_string,
+    ngx_llm_embed_params,
     NULL,
     ngx_http_llm_embed_read,
     ngx_http_llm_embed_request,
@@ -74,6 +78,7 @@ ngx_http_llm_embed_read(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 static ngx_int_t
 ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at)
 {
+    ngx_int_t                       rc;
     ngx_llm_embed_t                *embed;
     ngx_http_llm_ctx_t             *ctx;
     ngx_http_llm_embed_state_t     *state;
@@ -113,6 +118,16 @@ ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at)
 
     state->max_bytes = dialect->max_bytes;
     state->part = *embed;
+
+    if (!at->splice) {
+        rc = ngx_http_llm_embed_overlay(at, &state->part);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        state->dropped = ctx->chat.dropped;
+    }
 
     ngx_http_llm_embed_take(state, embed->n);
 
@@ -159,6 +174,37 @@ ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state, ngx_uint_t left)
     }
 
     part->n = left;
+}
+
+
+/* what is dropped and set, as if the client had said so */
+
+static ngx_int_t
+ngx_http_llm_embed_overlay(ngx_http_llm_attempt_t *at, ngx_llm_embed_t *embed)
+{
+    ngx_int_t        rc;
+    ngx_llm_chat_t  *copy;
+
+    copy = ngx_palloc(at->request->pool, sizeof(ngx_llm_chat_t));
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_llm_call_overlay(&at->ctx->chat, &at->target,
+                              ngx_llm_embed_params, copy);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(embed, sizeof(ngx_llm_embed_t));
+    embed->chat = copy;
+
+    return ngx_llm_openai_read_embed(embed, &at->err);
 }
 
 
@@ -260,16 +306,22 @@ static ngx_int_t
 ngx_http_llm_embed_write(ngx_http_llm_attempt_t *at,
     ngx_http_llm_embed_state_t *state, ngx_array_t *slices)
 {
-    ngx_int_t       rc;
-    ngx_str_t      *slice;
-    ngx_llm_out_t   out;
+    ngx_int_t        rc;
+    ngx_str_t        text;
+    ngx_llm_out_t    out;
+    ngx_llm_chat_t  *chat, *asked;
+
+    chat = &at->ctx->chat;
+    asked = state->part.chat;
 
     ngx_llm_out_init(&out, at->request->pool, NULL, 0,
                      NGX_HTTP_LLM_MAX_ANSWER);
 
-    if (ngx_llm_out_reserve(&out, at->ctx->chat.text.len + 512) != NGX_OK) {
+    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    asked->dropped = (state->parts == 1) ? state->dropped : NULL;
 
     rc = at->provider->dialect->embed->write_request(&state->part,
                                                      &at->target, &out,
@@ -278,15 +330,21 @@ ngx_http_llm_embed_write(ngx_http_llm_attempt_t *at,
         return rc;
     }
 
-    slice = ngx_array_push(slices);
-    if (slice == NULL || out.failed) {
+    if (state->parts == 1) {
+        state->dropped = asked->dropped;
+    }
+
+    chat->dropped = state->dropped;
+
+    if (out.failed) {
         return NGX_ERROR;
     }
 
-    slice->data = out.start;
-    slice->len = ngx_llm_out_len(&out);
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
 
-    return NGX_OK;
+    return ngx_llm_call_places(chat, &at->target, ngx_llm_embed_params, &text,
+                               slices);
 }
 
 

@@ -11,6 +11,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_llm_params.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_request.h"
 
 
@@ -18,6 +19,7 @@
 
 
 static ngx_int_t ngx_http_llm_set_kind(ngx_conf_t *cf, ngx_llm_set_t *set);
+static ngx_int_t ngx_http_llm_set_call(ngx_conf_t *cf, ngx_llm_set_t *set);
 static ngx_int_t ngx_http_llm_set_try(ngx_conf_t *cf, ngx_llm_set_t *set);
 static ngx_llm_set_t *ngx_http_llm_set_overlap(ngx_array_t *sets,
     ngx_llm_set_t *set);
@@ -133,6 +135,7 @@ static ngx_int_t
 ngx_http_llm_set_kind(ngx_conf_t *cf, ngx_llm_set_t *set)
 {
     u_char     *dot;
+    ngx_int_t   rc;
     ngx_str_t   first;
 
     first = set->name;
@@ -142,27 +145,48 @@ ngx_http_llm_set_kind(ngx_conf_t *cf, ngx_llm_set_t *set)
         first.len = dot - first.data;
     }
 
-    switch (ngx_llm_request_settable(&first)) {
+    rc = ngx_llm_request_settable(&first);
 
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
-        return NGX_OK;
-
-    default: /* NGX_ERROR */
+    if (rc == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" cannot be set by \"set_param\"", &first);
         return NGX_ERROR;
     }
 
-    if (dot) {
+    /* rc == NGX_OK || rc == NGX_DECLINED */
+
+    if (ngx_http_llm_set_call(cf, set) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED || dot || set->call) {
         return NGX_OK;
     }
 
     set->neutral = 1;
 
     return ngx_http_llm_set_try(cf, set);
+}
+
+
+static ngx_int_t
+ngx_http_llm_set_call(ngx_conf_t *cf, ngx_llm_set_t *set)
+{
+    ngx_int_t        rc;
+    ngx_llm_error_t  err;
+
+    ngx_memzero(&err, sizeof(ngx_llm_error_t));
+
+    rc = ngx_llm_call_try(cf->temp_pool, set, &err);
+
+    if (rc == NGX_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value in \"set_param %V\": %V",
+                           &set->name, &err.message);
+        return NGX_ERROR;
+    }
+
+    return rc;
 }
 
 

@@ -47,11 +47,13 @@ static ngx_int_t ngx_http_llm_relay_find(ngx_conf_t *cf,
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
 
 
-#define ngx_http_llm_relay_call(path, model, begin, read, through, direct)   \
+#define ngx_http_llm_relay_call(path, model, params, begin, read, through,   \
+    direct)                                                                  \
     {                                                                        \
         ngx_string(path),                                                    \
         ngx_string(model),                                                   \
         begin,                                                               \
+        params,                                                              \
         read,                                                                \
         ngx_http_llm_relay_request,                                          \
         ngx_http_llm_relay_answer,                                           \
@@ -61,48 +63,52 @@ static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
 
 const ngx_http_llm_call_t  ngx_http_llm_moderations =
     ngx_http_llm_relay_call("/moderations", "omni-moderation-latest",
-                            ngx_http_llm_relay_begin,
+                            ngx_llm_moderation_params, ngx_http_llm_relay_begin,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_images =
     ngx_http_llm_relay_call("/images/generations", "dall-e-2",
-                            ngx_http_llm_relay_begin,
+                            ngx_llm_image_params, ngx_http_llm_relay_begin,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_edits =
     ngx_http_llm_relay_call("/images/edits", "dall-e-2",
-                            ngx_http_llm_relay_form,
+                            ngx_llm_image_params, ngx_http_llm_relay_form,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_variations =
     ngx_http_llm_relay_call("/images/variations", "dall-e-2",
-                            ngx_http_llm_relay_form,
+                            ngx_llm_image_params, ngx_http_llm_relay_form,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_speech =
-    ngx_http_llm_relay_call("/audio/speech", "", ngx_http_llm_relay_begin,
+    ngx_http_llm_relay_call("/audio/speech", "",
+                            ngx_llm_speech_params, ngx_http_llm_relay_begin,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_transcriptions =
     ngx_http_llm_relay_call("/audio/transcriptions", "",
-                            ngx_http_llm_relay_form,
+                            ngx_llm_speech_params, ngx_http_llm_relay_form,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_translations =
     ngx_http_llm_relay_call("/audio/translations", "",
-                            ngx_http_llm_relay_form,
+                            ngx_llm_speech_params, ngx_http_llm_relay_form,
                             ngx_http_llm_relay_read, 0, 0);
 
 const ngx_http_llm_call_t  ngx_http_llm_files =
-    ngx_http_llm_relay_call("/files", "", ngx_http_llm_relay_any,
+    ngx_http_llm_relay_call("/files", "",
+                            NULL, ngx_http_llm_relay_any,
                             ngx_http_llm_relay_read_direct, 1, 1);
 
 const ngx_http_llm_call_t  ngx_http_llm_batches =
-    ngx_http_llm_relay_call("/batches", "", ngx_http_llm_relay_any,
+    ngx_http_llm_relay_call("/batches", "",
+                            NULL, ngx_http_llm_relay_any,
                             ngx_http_llm_relay_read_direct, 1, 1);
 
 static const ngx_http_llm_call_t  ngx_http_llm_relay_location =
-    ngx_http_llm_relay_call("", "", ngx_http_llm_relay_any,
+    ngx_http_llm_relay_call("", "",
+                            NULL, ngx_http_llm_relay_any,
                             ngx_http_llm_relay_read_direct, 1, 1);
 
 

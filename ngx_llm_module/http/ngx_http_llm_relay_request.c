@@ -137,18 +137,17 @@ ngx_http_llm_relay_serves(ngx_http_llm_attempt_t *at)
 }
 
 
-/* what is in memory, with the model's name */
+/* what is in memory, with the model's name and what is set */
 
 static ngx_int_t
 ngx_http_llm_relay_json(ngx_http_llm_attempt_t *at)
 {
-    ngx_str_t        head, text, *slice;
+    off_t            length;
+    ngx_str_t        head, *slice;
     ngx_uint_t       i;
     ngx_array_t      edits, slices;
-    ngx_llm_out_t    out;
     ngx_chain_t    **ll;
     ngx_llm_chat_t  *chat;
-    off_t            length;
 
     chat = &at->ctx->chat;
 
@@ -160,42 +159,10 @@ ngx_http_llm_relay_json(ngx_http_llm_attempt_t *at)
         return NGX_ERROR;
     }
 
-    if (chat->model_node) {
-        ngx_llm_out_init(&out, chat->pool, NULL, 0, NGX_MAX_INT32_VALUE);
-        ngx_llm_out_json_string(&out, &at->target.model);
-
-        text.data = out.start;
-        text.len = ngx_llm_out_len(&out);
-
-        if (out.failed
-            || ngx_llm_edit_add(&edits, chat->model_node->raw.data,
-                                chat->model_node->raw.len, &text)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-    } else {
-        ngx_llm_out_init(&out, chat->pool, NULL, 0, NGX_MAX_INT32_VALUE);
-        ngx_llm_out_lit(&out, "\"model\":");
-        ngx_llm_out_json_string(&out, &at->target.model);
-
-        if (chat->root->child) {
-            ngx_llm_out_char(&out, ',');
-        }
-
-        text.data = out.start;
-        text.len = ngx_llm_out_len(&out);
-
-        if (out.failed
-            || ngx_llm_edit_add(&edits, chat->root->raw.data + 1, 0, &text)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_llm_edit_apply(&chat->text, &edits, &slices) != NGX_OK) {
+    if (ngx_llm_call_edit(chat, &at->target, at->ctx->call->params, 1, &edits)
+        != NGX_OK
+        || ngx_llm_edit_apply(&chat->text, &edits, &slices) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

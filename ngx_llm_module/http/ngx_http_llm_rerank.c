@@ -9,7 +9,6 @@
 #include "ngx_http_llm_call.h"
 #include "ngx_http_llm_rerank.h"
 #include "ngx_llm_calls.h"
-#include "ngx_llm_openai.h"
 #include "ngx_llm_quirks.h"
 
 
@@ -20,6 +19,10 @@ static const ngx_llm_rerank_form_t *ngx_http_llm_rerank_form(
     ngx_http_llm_provider_t *provider);
 static ngx_int_t ngx_http_llm_rerank_body(ngx_http_llm_attempt_t *at,
     const ngx_llm_rerank_form_t *form, ngx_array_t *slices);
+static ngx_int_t ngx_http_llm_rerank_write(ngx_http_llm_attempt_t *at,
+    const ngx_llm_rerank_form_t *form, ngx_array_t *slices);
+static ngx_int_t ngx_http_llm_rerank_overlay(ngx_http_llm_attempt_t *at,
+    ngx_llm_rerank_t **rerank);
 static ngx_int_t ngx_http_llm_rerank_path(ngx_http_llm_attempt_t *at,
     const ngx_llm_rerank_form_t *form, ngx_str_t *path);
 static ngx_int_t ngx_http_llm_rerank_answer(ngx_http_llm_attempt_t *at);
@@ -28,6 +31,7 @@ static ngx_int_t ngx_http_llm_rerank_answer(ngx_http_llm_attempt_t *at);
 const ngx_http_llm_call_t  ngx_http_llm_rerank = {
     ngx_string("/rerank"),
     ngx_null_string,
+    ngx_llm_rerank_params,
     NULL,
     ngx_http_llm_rerank_read,
     ngx_http_llm_rerank_request,
@@ -77,6 +81,7 @@ ngx_http_llm_rerank_request(ngx_http_llm_attempt_t *at)
 
     at->splice = (at->provider->dialect == at->ctx->dialect);
     at->target.path = at->ctx->call->path;
+    at->state = at->ctx->call_data;
 
     if (ngx_array_init(&slices, at->request->pool, 4, sizeof(ngx_str_t))
         != NGX_OK)
@@ -119,24 +124,43 @@ static ngx_int_t
 ngx_http_llm_rerank_body(ngx_http_llm_attempt_t *at,
     const ngx_llm_rerank_form_t *form, ngx_array_t *slices)
 {
-    ngx_int_t        rc;
-    ngx_str_t       *slice;
     ngx_array_t      edits;
-    ngx_llm_out_t    out;
     ngx_llm_chat_t  *chat;
+
+    if (!(form->flags & NGX_LLM_RERANK_OPEN)) {
+        return ngx_http_llm_rerank_write(at, form, slices);
+    }
 
     chat = &at->ctx->chat;
 
-    if (form->flags & NGX_LLM_RERANK_OPEN) {
+    if (ngx_array_init(&edits, chat->pool, 2, sizeof(ngx_llm_edit_t))
+        != NGX_OK
+        || ngx_llm_call_edit(chat, &at->target, ngx_llm_rerank_params, 1,
+                             &edits)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        if (ngx_array_init(&edits, chat->pool, 2, sizeof(ngx_llm_edit_t))
-            != NGX_OK
-            || ngx_llm_openai_edit_model(chat, &at->target, &edits) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    return ngx_llm_edit_apply(&chat->text, &edits, slices);
+}
 
-        return ngx_llm_edit_apply(&chat->text, &edits, slices);
+
+static ngx_int_t
+ngx_http_llm_rerank_write(ngx_http_llm_attempt_t *at,
+    const ngx_llm_rerank_form_t *form, ngx_array_t *slices)
+{
+    ngx_int_t          rc;
+    ngx_str_t          text;
+    ngx_llm_out_t      out;
+    ngx_llm_chat_t    *chat;
+    ngx_llm_rerank_t  *rerank;
+
+    chat = &at->ctx->chat;
+
+    rc = ngx_http_llm_rerank_overlay(at, &rerank);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     ngx_llm_out_init(&out, chat->pool, NULL, 0, NGX_HTTP_LLM_MAX_ANSWER);
@@ -145,21 +169,60 @@ ngx_http_llm_rerank_body(ngx_http_llm_attempt_t *at,
         return NGX_ERROR;
     }
 
-    rc = ngx_llm_rerank_write(at->ctx->call_data, form, &at->target, &out,
-                              &at->err);
+    rerank->chat->dropped = chat->dropped;
+
+    rc = ngx_llm_rerank_write(rerank, form, &at->target, &out, &at->err);
+
+    chat->dropped = rerank->chat->dropped;
+
     if (rc != NGX_OK) {
         return rc;
     }
 
-    slice = ngx_array_push(slices);
-    if (slice == NULL) {
+    text.data = out.start;
+    text.len = ngx_llm_out_len(&out);
+
+    return ngx_llm_call_places(chat, &at->target, ngx_llm_rerank_params,
+                               &text, slices);
+}
+
+
+/* at->state is what is asked of this provider */
+
+static ngx_int_t
+ngx_http_llm_rerank_overlay(ngx_http_llm_attempt_t *at,
+    ngx_llm_rerank_t **rerank)
+{
+    ngx_int_t        rc;
+    ngx_llm_chat_t  *copy;
+
+    *rerank = at->state;
+
+    copy = ngx_palloc(at->request->pool, sizeof(ngx_llm_chat_t));
+    if (copy == NULL) {
         return NGX_ERROR;
     }
 
-    slice->data = out.start;
-    slice->len = ngx_llm_out_len(&out);
+    rc = ngx_llm_call_overlay(&at->ctx->chat, &at->target,
+                              ngx_llm_rerank_params, copy);
 
-    return NGX_OK;
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *rerank = ngx_pcalloc(at->request->pool, sizeof(ngx_llm_rerank_t));
+    if (*rerank == NULL) {
+        return NGX_ERROR;
+    }
+
+    (*rerank)->chat = copy;
+    at->state = *rerank;
+
+    return ngx_llm_rerank_read(*rerank, &at->err);
 }
 
 
@@ -204,7 +267,7 @@ ngx_http_llm_rerank_answer(ngx_http_llm_attempt_t *at)
     const ngx_llm_rerank_form_t   *form;
 
     ctx = at->ctx;
-    rerank = ctx->call_data;
+    rerank = at->state;
     form = ngx_http_llm_rerank_form(at->provider);
 
     text.data = at->body.start;

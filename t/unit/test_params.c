@@ -164,7 +164,13 @@ test_names(void)
     test_str(*ngx_llm_param_name(NGX_LLM_PARAM_STOP), "stop");
     test_str(*ngx_llm_param_name(NGX_LLM_PARAM_RESPONSE_FORMAT),
              "response_format");
-    test_int(NGX_LLM_PARAM_RESPONSE_FORMAT + 1, NGX_LLM_PARAMS);
+    test_str(*ngx_llm_param_name(NGX_LLM_PARAM_DIMENSIONS), "dimensions");
+    test_str(*ngx_llm_param_name(NGX_LLM_PARAM_TOP_N), "top_n");
+    test_str(*ngx_llm_param_name(NGX_LLM_PARAM_QUALITY), "quality");
+    test_str(*ngx_llm_param_name(NGX_LLM_PARAM_STREAM_FORMAT),
+             "stream_format");
+    test_int(NGX_LLM_PARAM_STREAM_FORMAT + 1, NGX_LLM_PARAMS);
+    test_ok(NGX_LLM_PARAMS < 63);
 
     s = test_string("");
     test_int(ngx_llm_param_find(&s), NGX_LLM_PARAMS);
