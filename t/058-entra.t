@@ -136,7 +136,27 @@ ok(!exists main::sent()->{headers}{'x-api-key'}, "no key");
 
 
 
-=== TEST 3: two workers, one token
+=== TEST 3: a token goes out with what llm_relay passes on, too
+--- provider_a eval: "preset azure; dialect openai; " . main::client()
+--- config
+    access_log off;
+    location = /alive { return 204; }
+    location /up/ { llm_relay a; llm_auth off;
+                    client_body_buffer_size 128k; }
+--- do
+$main::token->play(main::grant('relayed'));
+provider('a')->play("json {}\n");
+
+is(ask('{"model":"x"}', path => '/up/openai/v1/responses',
+       headers => { Authorization => 'Bearer client' })->{status}, 200,
+   "served");
+is(main::sent()->{line}, 'POST /openai/v1/responses HTTP/1.1', "path");
+is(main::sent()->{headers}{authorization}, 'Bearer relayed', "token");
+unlike(main::sent()->{head}, qr/client$|api-key/m, "and no other");
+
+
+
+=== TEST 4: two workers, one token
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do
 $main::token->play("sleep 0.3\n" . main::grant('shared'));
@@ -157,7 +177,7 @@ is($_->{headers}{authorization}, 'Bearer shared', "token")
 
 
 
-=== TEST 4: renewed once, whoever does it
+=== TEST 5: renewed once, whoever does it
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do
 $main::token->play(main::grant('first', 4) . "==\n" . main::grant('second'));
@@ -177,7 +197,7 @@ is(main::sent()->{headers}{authorization}, 'Bearer second', "the new one");
 
 
 
-=== TEST 5: a worker that dies while it fetches
+=== TEST 6: a worker that dies while it fetches
 --- errors
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do
@@ -201,7 +221,7 @@ was locked by
 
 
 
-=== TEST 6: a reload keeps the token
+=== TEST 7: a reload keeps the token
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do
 $main::token->play(main::grant('kept'));
@@ -222,7 +242,7 @@ is(scalar $main::token->seen, 1, "asked once");
 
 
 
-=== TEST 7: workers leave while a token is fetched
+=== TEST 8: workers leave while a token is fetched
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do
 $main::token->play("sleep 0.5\n" . main::grant('late'));
@@ -250,7 +270,7 @@ open socket
 
 
 
-=== TEST 8: a secret that is refused
+=== TEST 9: a secret that is refused
 --- errors
 --- provider_a eval: "preset azure; dialect openai; " . main::client()
 --- do

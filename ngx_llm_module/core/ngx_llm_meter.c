@@ -47,6 +47,15 @@ ngx_llm_meter_init(ngx_llm_meter_t *meter, ngx_pool_t *pool, char **names,
 }
 
 
+void
+ngx_llm_meter_reset(ngx_llm_meter_t *meter)
+{
+    meter->line = 0;
+    meter->state = NGX_LLM_METER_START;
+    meter->found = 0;
+}
+
+
 ngx_int_t
 ngx_llm_meter_feed(ngx_llm_meter_t *meter, u_char *p, u_char *last)
 {

@@ -54,6 +54,9 @@ typedef struct {
 void ngx_llm_meter_init(ngx_llm_meter_t *meter, ngx_pool_t *pool,
     char **names, ngx_uint_t max_depth, ngx_uint_t sse);
 
+/* another text begins, as if it was new; memory is kept */
+void ngx_llm_meter_reset(ngx_llm_meter_t *meter);
+
 /* the next piece; NGX_OK, NGX_ERROR: no memory, or what the handler said */
 ngx_int_t ngx_llm_meter_feed(ngx_llm_meter_t *meter, u_char *p, u_char *last);
 

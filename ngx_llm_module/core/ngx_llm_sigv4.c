@@ -15,6 +15,9 @@
 #define NGX_LLM_SIGV4_MAX        65536
 #define NGX_LLM_SIGV4_SHA256     32
 
+/* parameters of a query */
+#define NGX_LLM_SIGV4_ARGS       64
+
 
 typedef struct {
     ngx_llm_sigv4_t  *sign;
@@ -35,12 +38,20 @@ static void ngx_llm_sigv4_sort(ngx_llm_sigv4_ctx_t *ctx);
 static ngx_int_t ngx_llm_sigv4_request(ngx_llm_sigv4_ctx_t *ctx,
     ngx_pool_t *pool, u_char *hash);
 static void ngx_llm_sigv4_path(ngx_str_t *path, ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_sigv4_query(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
+    ngx_llm_out_t *out);
+static ngx_int_t ngx_llm_sigv4_arg(ngx_pool_t *pool, u_char *p, u_char *last,
+    ngx_keyval_t *arg);
+static ngx_int_t ngx_llm_sigv4_plain(ngx_pool_t *pool, u_char *p,
+    u_char *last, ngx_str_t *encoded);
+static ngx_int_t ngx_llm_sigv4_compare(ngx_str_t *one, ngx_str_t *two);
 static void ngx_llm_sigv4_segment(u_char *p, u_char *last,
     ngx_llm_out_t *out);
 static void ngx_llm_sigv4_value(ngx_str_t *value, ngx_llm_out_t *out);
 static void ngx_llm_sigv4_names(ngx_llm_sigv4_ctx_t *ctx, ngx_llm_out_t *out);
 static ngx_int_t ngx_llm_sigv4_sha256(ngx_str_t *text, ngx_uint_t n,
     u_char *hex);
+static void ngx_llm_sigv4_body_cleanup(void *data);
 static ngx_int_t ngx_llm_sigv4_signature(ngx_llm_sigv4_ctx_t *ctx,
     u_char *hash, u_char *hex);
 static ngx_int_t ngx_llm_sigv4_hmac(u_char *key, size_t len, ngx_str_t *text,
@@ -224,7 +235,10 @@ ngx_llm_sigv4_request(ngx_llm_sigv4_ctx_t *ctx, ngx_pool_t *pool,
 
     sign = ctx->sign;
 
-    if (ngx_llm_sigv4_sha256(sign->body, sign->nbody, body) != NGX_OK) {
+    if (sign->hash) {
+        ngx_memcpy(body, sign->hash, sizeof(body));
+
+    } else if (ngx_llm_sigv4_sha256(sign->body, sign->nbody, body) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -233,7 +247,13 @@ ngx_llm_sigv4_request(ngx_llm_sigv4_ctx_t *ctx, ngx_pool_t *pool,
     ngx_llm_out_str(&out, &sign->method);
     ngx_llm_out_char(&out, '\n');
     ngx_llm_sigv4_path(&sign->path, &out);
-    ngx_llm_out_lit(&out, "\n\n");
+    ngx_llm_out_char(&out, '\n');
+
+    if (ngx_llm_sigv4_query(sign, pool, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_out_char(&out, '\n');
 
     for (i = 0; i < ctx->n; i++) {
         ngx_llm_out_str(&out, &ctx->headers[i].key);
@@ -301,6 +321,148 @@ ngx_llm_sigv4_path(ngx_str_t *path, ngx_llm_out_t *out)
     {
         ngx_llm_out_char(out, '/');
     }
+}
+
+
+/* parameters in the order of their names, then values, all escaped anew */
+
+static ngx_int_t
+ngx_llm_sigv4_query(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
+    ngx_llm_out_t *out)
+{
+    u_char        *p, *last, *end;
+    ngx_uint_t     i, k, n;
+    ngx_keyval_t  *args, arg;
+
+    if (sign->query.len == 0) {
+        return NGX_OK;
+    }
+
+    args = ngx_palloc(pool, NGX_LLM_SIGV4_ARGS * sizeof(ngx_keyval_t));
+    if (args == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+    last = sign->query.data + sign->query.len;
+
+    for (p = sign->query.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (end == p) {
+            continue;
+        }
+
+        if (n == NGX_LLM_SIGV4_ARGS
+            || ngx_llm_sigv4_arg(pool, p, end, &arg) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        for (k = n++; k > 0; k--) {
+
+            i = k - 1;
+
+            if (ngx_llm_sigv4_compare(&args[i].key, &arg.key) < 0
+                || (ngx_llm_sigv4_compare(&args[i].key, &arg.key) == 0
+                    && ngx_llm_sigv4_compare(&args[i].value, &arg.value) <= 0))
+            {
+                break;
+            }
+
+            args[k] = args[i];
+        }
+
+        args[k] = arg;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            ngx_llm_out_char(out, '&');
+        }
+
+        ngx_llm_out_str(out, &args[i].key);
+        ngx_llm_out_char(out, '=');
+        ngx_llm_out_str(out, &args[i].value);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_sigv4_arg(ngx_pool_t *pool, u_char *p, u_char *last,
+    ngx_keyval_t *arg)
+{
+    u_char  *equals;
+
+    equals = ngx_strlchr(p, last, '=');
+
+    if (equals == NULL) {
+        equals = last;
+    }
+
+    if (ngx_llm_sigv4_plain(pool, p, equals, &arg->key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_llm_sigv4_plain(pool, ngx_min(equals + 1, last), last,
+                               &arg->value);
+}
+
+
+static ngx_int_t
+ngx_llm_sigv4_plain(ngx_pool_t *pool, u_char *p, u_char *last,
+    ngx_str_t *encoded)
+{
+    u_char         *dst, *start;
+    ngx_int_t       c;
+    ngx_llm_out_t   out;
+
+    start = ngx_pnalloc(pool, last - p + 1);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (dst = start; p < last; p++) {
+
+        if (*p == '%' && last - p > 2) {
+            c = ngx_hextoi(p + 1, 2);
+
+            if (c != NGX_ERROR) {
+                *dst++ = (u_char) c;
+                p += 2;
+                continue;
+            }
+        }
+
+        *dst++ = *p;
+    }
+
+    ngx_llm_out_init(&out, pool, NULL, 0, NGX_LLM_SIGV4_MAX);
+    ngx_llm_sigv4_segment(start, dst, &out);
+
+    encoded->data = out.start;
+    encoded->len = ngx_llm_out_len(&out);
+
+    return out.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_llm_sigv4_compare(ngx_str_t *one, ngx_str_t *two)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_memcmp(one->data, two->data, ngx_min(one->len, two->len));
+
+    return rc ? rc : (ngx_int_t) one->len - (ngx_int_t) two->len;
 }
 
 
@@ -409,6 +571,58 @@ ngx_llm_sigv4_sha256(ngx_str_t *text, ngx_uint_t n, u_char *hex)
     ngx_hex_dump(hex, hash, sizeof(hash));
 
     return NGX_OK;
+}
+
+
+void *
+ngx_llm_sigv4_body_begin(ngx_pool_t *pool)
+{
+    EVP_MD_CTX          *md;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    md = EVP_MD_CTX_new();
+    if (md == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_llm_sigv4_body_cleanup;
+    cln->data = md;
+
+    return EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 ? md : NULL;
+}
+
+
+ngx_int_t
+ngx_llm_sigv4_body_add(void *body, u_char *p, size_t len)
+{
+    return EVP_DigestUpdate(body, p, len) == 1 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_llm_sigv4_body_end(void *body, u_char hash[64])
+{
+    u_char  sha[NGX_LLM_SIGV4_SHA256];
+
+    if (EVP_DigestFinal_ex(body, sha, NULL) != 1) {
+        return NGX_ERROR;
+    }
+
+    ngx_hex_dump(hash, sha, sizeof(sha));
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_llm_sigv4_body_cleanup(void *data)
+{
+    EVP_MD_CTX_free(data);
 }
 
 

@@ -29,10 +29,13 @@ typedef struct {
 
     ngx_str_t      method;
     ngx_str_t      path;        /* as it goes over the wire; no query */
+    ngx_str_t      query;       /* likewise, without "?"; or empty */
     ngx_keyval_t  *headers;     /* names in lower case; host among them */
     ngx_uint_t     nheaders;
     ngx_str_t     *body;        /* in pieces */
     ngx_uint_t     nbody;
+    u_char        *hash;        /* of the body, 64 hexadecimal digits, in the
+                                   place of the body; or NULL */
     time_t         now;
 } ngx_llm_sigv4_t;
 
@@ -49,6 +52,15 @@ ngx_int_t ngx_llm_sigv4(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
 /* as above; the hash of the canonical request in hexadecimal, too */
 ngx_int_t ngx_llm_sigv4_hash(ngx_llm_sigv4_t *sign, ngx_pool_t *pool,
     ngx_llm_out_t *out, u_char hash[64]);
+
+/*
+ * The hash of a body that comes in pieces.  begin() returns its state, which
+ * lasts as long as the pool, or NULL: no memory; end() writes 64 hexadecimal
+ * digits and may be called once.  NGX_OK or NGX_ERROR.
+ */
+void *ngx_llm_sigv4_body_begin(ngx_pool_t *pool);
+ngx_int_t ngx_llm_sigv4_body_add(void *body, u_char *p, size_t len);
+ngx_int_t ngx_llm_sigv4_body_end(void *body, u_char hash[64]);
 
 
 #endif /* _NGX_LLM_SIGV4_H_INCLUDED_ */

@@ -40,6 +40,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay = {
     NULL,
     ngx_llm_anthropic_usages,
     ngx_llm_anthropic_relay_usage,
+    NULL,
     NULL
 };
 

@@ -44,20 +44,21 @@ ngx_llm_aws_sign(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     sign.service = service->name;
-    ngx_str_set(&sign.method, "POST");
-
+    sign.method = s->method;
     sign.path = s->path;
+    sign.query = s->query;
     sign.body = s->body;
     sign.nbody = s->nbody;
+    sign.hash = s->hash;
     sign.now = s->now;
 
-    ngx_str_set(&headers[0].key, "content-type");
-    ngx_str_set(&headers[0].value, "application/json");
-    ngx_str_set(&headers[1].key, "host");
-    headers[1].value = s->host;
+    ngx_str_set(&headers[0].key, "host");
+    headers[0].value = s->host;
+    ngx_str_set(&headers[1].key, "content-type");
+    headers[1].value = s->type;
 
     sign.headers = headers;
-    sign.nheaders = 2;
+    sign.nheaders = s->type.len ? 2 : 1;
 
     if (header) {
         headers[sign.nheaders++] = *header;

@@ -22,8 +22,8 @@ typedef struct {
 
 
 /*
- * The lines of a signature, for a target's key ID:SECRET or ID:SECRET:TOKEN
- * and a body of JSON; or of a bearer token.  Without a key nothing is written.
+ * The lines of a signature, for a target's key ID:SECRET or ID:SECRET:TOKEN;
+ * or of a bearer token.  Without a key nothing is written.
  * The path is signed as it stands.  header: one more that is signed, its name
  * in lower case, or NULL.  NGX_OK, NGX_ERROR: no memory, no region, a key that
  * is not valid.

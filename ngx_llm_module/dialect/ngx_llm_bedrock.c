@@ -60,7 +60,7 @@ const ngx_llm_dialect_t  ngx_llm_bedrock = {
     ngx_llm_bedrock_read_error_header,
 
     &ngx_llm_bedrock_embed,
-    NULL,
+    &ngx_llm_bedrock_relay,
     NULL
 };
 

@@ -5,7 +5,7 @@
  * Embeddings of Bedrock through InvokeModel: Amazon's Titan, one text at a
  * time, and Cohere's models, which have their own maker's form.  After the
  * service's user guide, "Amazon Titan Embeddings G1 - Text" and "Cohere Embed
- * models".
+ * models".  And usage in what is passed on.
  */
 
 
@@ -27,6 +27,8 @@ static void ngx_llm_bedrock_embed_path(ngx_llm_embed_t *embed,
 static ngx_int_t ngx_llm_bedrock_embed_read(ngx_llm_json_t *root,
     ngx_llm_embed_t *embed, ngx_llm_embed_answer_t *answer,
     ngx_llm_error_t *err);
+static void ngx_llm_bedrock_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage);
 
 
 const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed = {
@@ -39,6 +41,22 @@ const ngx_llm_embed_dialect_t  ngx_llm_bedrock_embed = {
     ngx_llm_bedrock_embed_path,
     ngx_null_string,
     ngx_llm_bedrock_embed_read
+};
+
+
+#define NGX_LLM_BEDROCK_METRICS  1
+
+static char  *ngx_llm_bedrock_usages[] = {
+    "usage", "amazon-bedrock-invocationMetrics", "bytes", NULL
+};
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_bedrock_relay = {
+    NULL,
+    ngx_llm_bedrock_usages,
+    ngx_llm_bedrock_relay_usage,
+    "bytes",
+    NULL
 };
 
 
@@ -158,4 +176,39 @@ ngx_llm_bedrock_embed_read(ngx_llm_json_t *root, ngx_llm_embed_t *embed,
     answer->usage.reported = (answer->usage.prompt >= 0);
 
     return NGX_OK;
+}
+
+
+/* Converse has words of its own, InvokeModel those of the model's maker */
+
+static void
+ngx_llm_bedrock_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    int64_t  input, output;
+
+    if (name == NGX_LLM_BEDROCK_METRICS) {
+
+        /* of any model, at the end of its stream */
+
+        input = ngx_llm_json_count(node, "inputTokenCount", -1);
+        output = ngx_llm_json_count(node, "outputTokenCount", -1);
+
+        if (!usage->reported && (input >= 0 || output >= 0)) {
+            usage->prompt = ngx_max(input, 0);
+            usage->completion = ngx_max(output, 0);
+            usage->reported = 1;
+        }
+
+        return;
+    }
+
+    if (ngx_llm_json_set(node, "inputTokens")
+        || ngx_llm_json_set(node, "outputTokens"))
+    {
+        ngx_llm_bedrock_usage(node, usage);
+        return;
+    }
+
+    ngx_llm_anthropic_relay.read_usage(0, node, usage);
 }

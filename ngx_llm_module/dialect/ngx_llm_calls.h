@@ -90,6 +90,9 @@ struct ngx_llm_relay_dialect_s {
     void                    (*read_usage)(ngx_uint_t name,
                                 ngx_llm_json_t *node, ngx_llm_usage_t *usage);
 
+    /* a member that is an event of its own, in base64; MAY be NULL */
+    char                     *wrapped;
+
     /* how it reranks if nothing else is said; MAY be NULL: it does not */
     const ngx_llm_rerank_form_t  *rerank;
 };
@@ -99,6 +102,7 @@ extern const ngx_llm_relay_dialect_t  ngx_llm_openai_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_bedrock_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay;
 
@@ -131,10 +135,6 @@ ngx_int_t ngx_llm_openai_write_embed(ngx_llm_embed_t *embed,
     ngx_llm_out_t *out);
 
 
-/* what writers of requests share */
-
-/*
- * The inputs that are texts, as JSON strings with "," between; before and
 /*
  * What the configuration drops and sets (target->lacks, sets) in requests that
  * are no chats: ngx_llm_call_params.c.  params: names that are meant as the
@@ -174,6 +174,10 @@ ngx_int_t ngx_llm_call_try(ngx_pool_t *pool, ngx_llm_set_t *set,
     ngx_llm_error_t *err);
 
 
+/* what writers of requests share */
+
+/*
+ * The inputs that are texts, as JSON strings with "," between; before and
  * after: what stands around each
  */
 void ngx_llm_embed_texts(ngx_llm_embed_t *embed, ngx_str_t *before,

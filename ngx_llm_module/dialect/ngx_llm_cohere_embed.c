@@ -51,6 +51,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay = {
     NULL,
     ngx_llm_cohere_usages,
     ngx_llm_cohere_relay_usage,
+    NULL,
     &ngx_llm_rerank_cohere
 };
 

@@ -65,10 +65,16 @@ typedef struct {
 /* a request that is written, for who signs it; plain */
 
 typedef struct {
+    ngx_str_t                 method;
     ngx_str_t                 host;         /* as in the header Host */
     ngx_str_t                 path;         /* as on the wire */
+    ngx_str_t                 query;        /* likewise, without "?" */
+    ngx_str_t                 type;         /* the header Content-Type, if it
+                                               is signed */
     ngx_str_t                *body;         /* in pieces */
     ngx_uint_t                nbody;
+    u_char                   *hash;         /* of the body, 64 hexadecimal
+                                               digits, in its place; or NULL */
     time_t                    now;
 } ngx_llm_signed_t;
 

@@ -52,6 +52,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay = {
     NULL,
     ngx_llm_gemini_usages,
     ngx_llm_gemini_relay_usage,
+    NULL,
     NULL
 };
 

@@ -34,6 +34,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay = {
     NULL,
     ngx_llm_ollama_usages,
     ngx_llm_ollama_relay_usage,
+    NULL,
     NULL
 };
 

@@ -42,6 +42,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_openai_relay = {
     ngx_llm_openai_paths,
     ngx_llm_openai_usages,
     ngx_llm_openai_relay_usage,
+    NULL,
     &ngx_llm_rerank_jina
 };
 
@@ -50,6 +51,7 @@ const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay = {
     ngx_llm_mistral_paths,
     ngx_llm_openai_usages,
     ngx_llm_openai_relay_usage,
+    NULL,
     NULL
 };
 

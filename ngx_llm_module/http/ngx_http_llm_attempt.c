@@ -308,11 +308,12 @@ static ngx_int_t
 ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, ngx_str_t *path,
     size_t length, ngx_array_t *slices, ngx_str_t *head)
 {
+    size_t                    len;
     u_char                   *p;
-    ngx_str_t                 target;
     ngx_uint_t                i;
     ngx_keyval_t             *kv;
     ngx_llm_out_t             out;
+    ngx_llm_signed_t          s;
     ngx_http_request_t       *r;
     ngx_llm_chat_t           *chat;
     ngx_http_llm_provider_t  *provider;
@@ -338,7 +339,7 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, ngx_str_t *path,
         at->dialect->write_path(chat, &at->target, &out);
     }
 
-    target.len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
+    len = ngx_llm_out_len(&out) - (sizeof("POST ") - 1);
 
     ngx_llm_out_lit(&out, " HTTP/1.1" CRLF);
 
@@ -356,11 +357,17 @@ ngx_http_llm_attempt_head(ngx_http_llm_attempt_t *at, ngx_str_t *path,
         }
     }
 
-    target.data = out.start + sizeof("POST ") - 1;
+    ngx_memzero(&s, sizeof(ngx_llm_signed_t));
 
-    if (!out.failed
-        && ngx_http_llm_sign(at, &target, slices, &out) != NGX_OK)
-    {
+    ngx_str_set(&s.method, "POST");
+    ngx_str_set(&s.type, "application/json");
+
+    s.path.data = out.start + sizeof("POST ") - 1;
+    s.path.len = len;
+    s.body = slices->elts;
+    s.nbody = slices->nelts;
+
+    if (!out.failed && ngx_http_llm_sign(at, &s, &out) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_llm_relay.h"
+#include "ngx_llm_sigv4.h"
 
 
 static ngx_int_t ngx_http_llm_relay_begin(ngx_http_request_t *r,
@@ -52,8 +53,8 @@ static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
     {                                                                        \
         ngx_string(path),                                                    \
         ngx_string(model),                                                   \
-        begin,                                                               \
         params,                                                              \
+        begin,                                                               \
         read,                                                                \
         ngx_http_llm_relay_request,                                          \
         ngx_http_llm_relay_answer,                                           \
@@ -322,6 +323,13 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         relay->meter.handler = ngx_http_llm_relay_any_member;
         relay->meter.data = relay;
 
+        if (relay->provider->dialect->sign) {
+            relay->body = ngx_llm_sigv4_body_begin(r->pool);
+            if (relay->body == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
         ctx->feed = ngx_http_llm_relay_any_feed;
     }
 
@@ -336,6 +344,12 @@ ngx_http_llm_relay_any_feed(ngx_http_request_t *r, void *data, u_char *p,
     u_char *last)
 {
     ngx_http_llm_relay_t  *relay = data;
+
+    if (relay->body
+        && ngx_llm_sigv4_body_add(relay->body, p, last - p) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return ngx_llm_meter_feed(&relay->meter, p, last);
 }
@@ -910,14 +924,6 @@ ngx_http_llm_relay_find(ngx_conf_t *cf, ngx_http_llm_loc_conf_t *llcf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"llm_relay\" of provider \"%V\", which is not "
                       "declared, in %s:%ui", &llcf->relay_name, llcf->file,
-                      llcf->line);
-        return NGX_ERROR;
-    }
-
-    if (llcf->relay->dialect->sign) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"llm_relay\" of provider \"%V\", whose requests "
-                      "are signed, in %s:%ui", &llcf->relay_name, llcf->file,
                       llcf->line);
         return NGX_ERROR;
     }

@@ -27,6 +27,9 @@ typedef struct {
 
     ngx_llm_multipart_t        multipart;
     ngx_llm_meter_t            meter;
+    void                      *body;        /* its hash, for who signs; NULL:
+                                               nobody does, or it is done */
+    u_char                     hash[64];
     ngx_str_t                  model;       /* as the client wrote it */
     off_t                      model_from;  /* its place in the body */
     ngx_uint_t                 nmodels;
@@ -39,9 +42,13 @@ typedef struct {
 /* of an attempt, at->state */
 
 typedef struct {
-    ngx_llm_meter_t            meter;       /* of its answer */
+    ngx_llm_meter_t            meter;       /* of its answer, or of a message
+                                               in it */
+    ngx_llm_meter_t            inner;       /* of what is wrapped in that */
+    ngx_llm_eventstream_t      messages;
     ngx_pool_t                *scratch;
     unsigned                   metered:1;
+    unsigned                   framed:1;    /* it comes as messages */
 } ngx_http_llm_relay_state_t;
 
 

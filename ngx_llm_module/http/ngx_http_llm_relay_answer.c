@@ -18,6 +18,10 @@ static ngx_int_t ngx_http_llm_relay_meter(ngx_http_llm_attempt_t *at,
     ngx_uint_t sse);
 static ngx_int_t ngx_http_llm_relay_usage(void *data, ngx_uint_t name,
     ngx_str_t *raw);
+static ngx_int_t ngx_http_llm_relay_messages(ngx_http_llm_attempt_t *at,
+    ngx_str_t *slice);
+static ngx_int_t ngx_http_llm_relay_wrapped(ngx_http_llm_attempt_t *at,
+    ngx_str_t *raw);
 static void ngx_http_llm_relay_whole(ngx_http_llm_ctx_t *ctx);
 static void ngx_http_llm_relay_cleanup(void *data);
 
@@ -59,8 +63,9 @@ ngx_http_llm_relay_answer(ngx_http_llm_attempt_t *at)
 ngx_int_t
 ngx_http_llm_relay_head(ngx_http_llm_attempt_t *at)
 {
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
+    ngx_http_request_t          *r;
+    ngx_http_upstream_t         *u;
+    ngx_http_llm_relay_state_t  *state;
 
     r = at->request;
     u = r->upstream;
@@ -97,6 +102,24 @@ ngx_http_llm_relay_head(ngx_http_llm_attempt_t *at)
            == 0)
     {
         return ngx_http_llm_relay_meter(at, 1);
+    }
+
+    if ((at->provider->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM)
+        && at->type.len >= sizeof("application/vnd.amazon.eventstream") - 1
+        && ngx_strncasecmp(at->type.data,
+                           (u_char *) "application/vnd.amazon.eventstream",
+                           sizeof("application/vnd.amazon.eventstream") - 1)
+           == 0)
+    {
+        if (ngx_http_llm_relay_meter(at, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        state = at->state;
+        state->framed = state->metered;
+
+        ngx_llm_eventstream_init(&state->messages, r->pool,
+                                 NGX_LLM_MAX_EVENT);
     }
 
     return NGX_OK;
@@ -138,11 +161,15 @@ ngx_http_llm_relay_input(ngx_http_llm_attempt_t *at, ssize_t bytes)
             return NGX_ERROR;
         }
 
-        if (state->metered
-            && ngx_llm_meter_feed(&state->meter, slice.data,
-                                  slice.data + slice.len)
-               != NGX_OK)
-        {
+        if (state->framed) {
+            rc = ngx_http_llm_relay_messages(at, &slice);
+
+        } else if (state->metered) {
+            rc = ngx_llm_meter_feed(&state->meter, slice.data,
+                                    slice.data + slice.len);
+        }
+
+        if (rc != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -157,6 +184,47 @@ ngx_http_llm_relay_input(ngx_http_llm_attempt_t *at, ssize_t bytes)
     }
 
     ngx_http_llm_input_close(at);
+
+    return NGX_OK;
+}
+
+
+/* what cannot be read is passed on all the same */
+
+static ngx_int_t
+ngx_http_llm_relay_messages(ngx_http_llm_attempt_t *at, ngx_str_t *slice)
+{
+    u_char                      *p, *last;
+    ngx_int_t                    rc;
+    ngx_llm_frame_t              frame;
+    ngx_http_llm_relay_state_t  *state;
+
+    state = at->state;
+    p = slice->data;
+    last = p + slice->len;
+
+    while (state->metered) {
+
+        rc = ngx_llm_eventstream_next(&state->messages, &p, last, &frame);
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            state->metered = 0;
+            break;
+        }
+
+        ngx_llm_meter_reset(&state->meter);
+
+        if (ngx_llm_meter_feed(&state->meter, frame.data.data,
+                               frame.data.data + frame.data.len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
@@ -248,6 +316,8 @@ ngx_http_llm_relay_meter(ngx_http_llm_attempt_t *at, ngx_uint_t sse)
 
     state->meter.handler = ngx_http_llm_relay_usage;
     state->meter.data = at;
+
+    state->inner = state->meter;
     state->metered = 1;
 
     return NGX_OK;
@@ -266,6 +336,11 @@ ngx_http_llm_relay_usage(void *data, ngx_uint_t name, ngx_str_t *raw)
     state = at->state;
     relay = at->provider->dialect->relay;
 
+    if (relay->wrapped && ngx_strcmp(relay->usage[name], relay->wrapped) == 0)
+    {
+        return ngx_http_llm_relay_wrapped(at, raw);
+    }
+
     node = ngx_llm_json_parse(state->scratch, raw, NULL);
 
     if (node) {
@@ -275,6 +350,36 @@ ngx_http_llm_relay_usage(void *data, ngx_uint_t name, ngx_str_t *raw)
     ngx_reset_pool(state->scratch);
 
     return NGX_OK;
+}
+
+
+/* a string of base64, which is as short as what the meter keeps */
+
+static ngx_int_t
+ngx_http_llm_relay_wrapped(ngx_http_llm_attempt_t *at, ngx_str_t *raw)
+{
+    ngx_str_t                    text, plain;
+    ngx_http_llm_relay_state_t  *state;
+    u_char                       buf[NGX_LLM_METER_VALUE];
+
+    state = at->state;
+
+    if (raw->len < 2 || raw->data[0] != '"') {
+        return NGX_OK;
+    }
+
+    text.data = raw->data + 1;
+    text.len = raw->len - 2;
+    plain.data = buf;
+
+    if (ngx_decode_base64(&plain, &text) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_llm_meter_reset(&state->inner);
+
+    return ngx_llm_meter_feed(&state->inner, plain.data,
+                              plain.data + plain.len);
 }
 
 

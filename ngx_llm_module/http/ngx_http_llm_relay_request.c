@@ -8,6 +8,8 @@
 
 
 #include "ngx_http_llm_relay.h"
+#include "ngx_http_llm_sign.h"
+#include "ngx_llm_sigv4.h"
 
 
 #define NGX_HTTP_LLM_RELAY_HEAD  65536
@@ -21,6 +23,8 @@ static ngx_chain_t **ngx_http_llm_relay_cut(ngx_pool_t *pool,
     ngx_chain_t **ll, ngx_chain_t *in, off_t from, off_t to);
 static ngx_int_t ngx_http_llm_relay_write(ngx_http_llm_attempt_t *at,
     off_t length, ngx_str_t *head);
+static ngx_int_t ngx_http_llm_relay_sign(ngx_http_llm_attempt_t *at,
+    size_t path, ngx_llm_out_t *out);
 static void ngx_http_llm_relay_path_to(ngx_http_llm_attempt_t *at,
     ngx_llm_out_t *out);
 static ngx_int_t ngx_http_llm_relay_headers(ngx_http_llm_attempt_t *at,
@@ -57,6 +61,9 @@ static ngx_str_t  ngx_http_llm_relay_never[] = {
     ngx_string("upgrade"),
     ngx_string("user-agent"),
     ngx_string("via"),
+    ngx_string("x-amz-content-sha256"),
+    ngx_string("x-amz-date"),
+    ngx_string("x-amz-security-token"),
     ngx_string("x-api-key"),
     ngx_string("x-goog-api-key"),
     ngx_string("x-goog-user-project"),
@@ -366,6 +373,7 @@ static ngx_int_t
 ngx_http_llm_relay_write(ngx_http_llm_attempt_t *at, off_t length,
     ngx_str_t *head)
 {
+    size_t                    path;
     ngx_uint_t                i;
     ngx_keyval_t             *kv;
     ngx_llm_out_t             out;
@@ -380,6 +388,9 @@ ngx_http_llm_relay_write(ngx_http_llm_attempt_t *at, off_t length,
     ngx_llm_out_str(&out, &r->method_name);
     ngx_llm_out_char(&out, ' ');
     ngx_http_llm_relay_path_to(at, &out);
+
+    path = ngx_llm_out_len(&out);
+
     ngx_llm_out_lit(&out, " HTTP/1.1" CRLF);
 
     ngx_llm_out_header(&out, "Host", &provider->authority);
@@ -398,6 +409,10 @@ ngx_http_llm_relay_write(ngx_http_llm_attempt_t *at, off_t length,
         for (i = 0; i < provider->headers->nelts; i++) {
             ngx_llm_out_header(&out, (char *) kv[i].key.data, &kv[i].value);
         }
+    }
+
+    if (!out.failed && ngx_http_llm_relay_sign(at, path, &out) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (length || (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))) {
@@ -419,6 +434,57 @@ ngx_http_llm_relay_write(ngx_http_llm_attempt_t *at, off_t length,
     head->len = ngx_llm_out_len(&out);
 
     return NGX_OK;
+}
+
+
+/*
+ * The path ends there in "out", the method stands before it.  The body was
+ * hashed while it came.
+ */
+
+static ngx_int_t
+ngx_http_llm_relay_sign(ngx_http_llm_attempt_t *at, size_t path,
+    ngx_llm_out_t *out)
+{
+    u_char                *query, *last;
+    ngx_llm_signed_t       s;
+    ngx_http_request_t    *r;
+    ngx_http_llm_relay_t  *relay;
+
+    r = at->request;
+    relay = at->ctx->call_data;
+
+    if (at->dialect->sign == NULL) {
+        return NGX_OK;
+    }
+
+    if (relay->body) {
+
+        if (ngx_llm_sigv4_body_end(relay->body, relay->hash) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        relay->body = NULL;
+    }
+
+    ngx_memzero(&s, sizeof(ngx_llm_signed_t));
+
+    s.method = r->method_name;
+    s.hash = relay->hash;
+
+    s.path.data = out->start + r->method_name.len + 1;
+    last = out->start + path;
+    query = ngx_strlchr(s.path.data, last, '?');
+
+    if (query) {
+        s.query.data = query + 1;
+        s.query.len = last - s.query.data;
+        last = query;
+    }
+
+    s.path.len = last - s.path.data;
+
+    return ngx_http_llm_sign(at, &s, out);
 }
 
 

@@ -12,10 +12,9 @@
 
 
 ngx_int_t
-ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_str_t *path,
-    ngx_array_t *body, ngx_llm_out_t *out)
+ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_llm_signed_t *s,
+    ngx_llm_out_t *out)
 {
-    ngx_llm_signed_t          s;
     ngx_http_llm_provider_t  *provider;
 
     provider = at->provider;
@@ -24,15 +23,10 @@ ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_str_t *path,
         return NGX_OK;
     }
 
-    ngx_memzero(&s, sizeof(ngx_llm_signed_t));
+    s->host = provider->authority;
+    s->now = ngx_time();
 
-    s.host = provider->authority;
-    s.path = *path;
-    s.body = body->elts;
-    s.nbody = body->nelts;
-    s.now = ngx_time();
-
-    if (at->dialect->sign(&at->ctx->chat, &at->target, &s, out) == NGX_OK) {
+    if (at->dialect->sign(&at->ctx->chat, &at->target, s, out) == NGX_OK) {
         return NGX_OK;
     }
 
@@ -66,6 +60,7 @@ ngx_http_llm_sign_check(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
 
     target.region = p->region;
     s.host = p->authority;
+    ngx_str_set(&s.method, "POST");
     ngx_str_set(&s.path, "/");
 
     key = p->keys.elts;

@@ -14,11 +14,11 @@
 
 
 /*
- * Appends what the dialect signs with, if it does; path: where it stands in
- * "out".  NGX_OK or NGX_ERROR, which is logged.
+ * Appends what the dialect signs with, if it does; host and time of s are
+ * filled here.  NGX_OK or NGX_ERROR, which is logged.
  */
-ngx_int_t ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_str_t *path,
-    ngx_array_t *body, ngx_llm_out_t *out);
+ngx_int_t ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_llm_signed_t *s,
+    ngx_llm_out_t *out);
 
 /* whether each of the keys can sign; NGX_OK or NGX_ERROR, which is logged */
 ngx_int_t ngx_http_llm_sign_check(ngx_conf_t *cf, ngx_http_llm_provider_t *p);

@@ -19,14 +19,28 @@ sub signature {
     my %auth = $sent->{headers}{authorization}
                =~ /(Credential|SignedHeaders|Signature)=([^, ]+)/g;
     my ($id, @scope) = split m{/}, $auth{Credential};
-    my ($path) = $sent->{line} =~ /^POST (\S+) HTTP/;
+    my ($method, $path, $query)
+        = $sent->{line} =~ /^(\S+) ([^ ?]+)\??(\S*) HTTP/;
     my $date = $sent->{headers}{'x-amz-date'};
 
     # each byte of the path once more
 
     $path =~ s/([^A-Za-z0-9_.~\/-])/sprintf '%%%02X', ord $1/ge;
 
-    my $canonical = join "\n", 'POST', $path, '',
+    # parameters: plain, escaped, in order
+
+    my @args = map { [/^([^=]*)=?(.*)$/] } split /&/, $query;
+
+    for my $arg (@args) {
+        for my $part (@$arg) {
+            $part =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+            $part =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ge;
+        }
+    }
+
+    my $canonical = join "\n", $method, $path,
+        join('&', map { "$_->[0]=$_->[1]" }
+                  sort { $a->[0] cmp $b->[0] || $a->[1] cmp $b->[1] } @args),
         (map { "$_:$sent->{headers}{$_}" } split /;/, $auth{SignedHeaders}),
         '', $auth{SignedHeaders}, sha256_hex($sent->{body});
 

@@ -229,6 +229,9 @@ test_sign(void)
         body = test_string("{\"messages\":[{\"role\":\"user\",\"content\":"
                            "[{\"text\":\"Hello\"}]}]}");
 
+        ngx_str_set(&s.method, "POST");
+        ngx_str_set(&s.type, "application/json");
+
         s.host = test_string(cases[i].host);
         s.path = test_string("/model/us.anthropic.claude-sonnet-4-5-20250929"
                              "-v1%3A0/converse");

@@ -101,6 +101,14 @@ test_meter(const char *text, ngx_uint_t depth, ngx_uint_t sse,
 
         step = (i == len) ? 1 : len;
 
+        /* after another text that was cut anywhere */
+
+        test_int(ngx_llm_meter_feed(&meter, (u_char *) text,
+                                    (u_char *) text + i), NGX_OK);
+        ngx_llm_meter_reset(&meter);
+        meter.odd = 0;
+        test_told_len = 0;
+
         for (from = 0, n = i; from < len || n == 0; from += n, n = step) {
 
             n = ngx_min(n, len - from);

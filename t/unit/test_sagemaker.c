@@ -354,6 +354,8 @@ test_sign(char *host, char *key, char *region, char *model, char *find)
     target.region = test_string(region);
     target.model = test_string(model);
     s.host = test_string(host);
+    ngx_str_set(&s.method, "POST");
+    ngx_str_set(&s.type, "application/json");
     ngx_str_set(&s.path, "/endpoints/ep/invocations");
     s.now = 1700000000;
 

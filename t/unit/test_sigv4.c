@@ -65,6 +65,20 @@ static test_vector_t  test_vectors[] = {
       "63ee75631ed7234ae61b5f736dfc7754cdccfedbff4b5128a915706ee9390d86",
       "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741" },
 
+    { "get-vanilla-query-order-key-case", "GET",
+      "/?Param2=value2&Param1=value1", "service", "", NULL,
+      { TEST_HOST },
+      "host;x-amz-date",
+      "816cd5b414d056048ba4f7c5386d6e0533120fb1fcfa93762cf0fc39e2cf19e0",
+      "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500" },
+
+    { "a query of all kinds", "GET", "/?a-b=1&a=%20+&a=%c3%a9/&&b",
+      "service", "", NULL,
+      { TEST_HOST },
+      "host;x-amz-date",
+      "1eaa6a9b5615b09d55fc7c86f3deb8d62a7b06776bd6f72d9ac8ce35d39dc9fb",
+      "1957f0936baf7c5170c6ca5f0b8ea93718ac9ae7fff8051217bee2fcb9ff7099" },
+
     /* the same after the removal of what a path does not need */
 
     { "get-slashes", "GET", "//./a/../", "service", "", NULL,
@@ -152,6 +166,9 @@ main(int argc, char *const *argv)
 static void
 test_vector(test_vector_t *v)
 {
+    void            *md;
+    size_t           i;
+    u_char          *query;
     ngx_str_t        body, got;
     ngx_uint_t       n;
     ngx_pool_t      *pool;
@@ -159,7 +176,7 @@ test_vector(test_vector_t *v)
     ngx_llm_out_t    out;
     ngx_llm_sigv4_t  sign;
     char             want[1024];
-    u_char           hash[64];
+    u_char           hash[64], digest[64];
 
     test_case = v->name;
     pool = test_reset();
@@ -176,6 +193,14 @@ test_vector(test_vector_t *v)
     sign.service = test_string(v->service);
     sign.method = test_string(v->method);
     sign.path = test_string(v->path);
+
+    query = (u_char *) strchr(v->path, '?');
+
+    if (query) {
+        sign.query = test_string((char *) query + 1);
+        sign.path.len = query - (u_char *) v->path;
+    }
+
     sign.body = &body;
     sign.nbody = 1;
     sign.now = 1440938160;      /* 20150830T123600Z */
@@ -203,6 +228,30 @@ test_vector(test_vector_t *v)
              v->token ? v->token : "", v->token ? "\r\n" : "",
              v->service, v->names, v->signature);
 
+    test_out(out, want);
+
+    /* the same body, hashed while it comes */
+
+    md = ngx_llm_sigv4_body_begin(pool);
+    test_ok(md != NULL);
+
+    for (i = 0; i < body.len; i++) {
+        test_int(ngx_llm_sigv4_body_add(md, body.data + i, 1), NGX_OK);
+    }
+
+    test_int(ngx_llm_sigv4_body_end(md, digest), NGX_OK);
+
+    sign.body = NULL;
+    sign.nbody = 0;
+    sign.hash = digest;
+
+    ngx_llm_out_init(&out, pool, NULL, 0, 8192);
+
+    test_int(ngx_llm_sigv4_hash(&sign, pool, &out, hash), NGX_OK);
+
+    got.data = hash;
+    got.len = 64;
+    test_str(got, v->hash);
     test_out(out, want);
 }
 
