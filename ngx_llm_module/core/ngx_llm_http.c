@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_http.h"
+#include "ngx_llm_wait.h"
 
 
 typedef enum {
@@ -205,7 +206,6 @@ ngx_llm_http_header(ngx_llm_http_t *http)
 {
     off_t       length;
     u_char     *colon, *last;
-    ngx_int_t   n;
     ngx_str_t   name, value;
 
     last = http->line + http->nline;
@@ -255,11 +255,7 @@ ngx_llm_http_header(ngx_llm_http_t *http)
         }
 
     } else if (ngx_llm_http_is(&name, "retry-after")) {
-        n = ngx_atoi(value.data, value.len);
-
-        if (n != NGX_ERROR) {
-            http->retry_after = ngx_min(n, 86400);
-        }
+        http->retry_after = ngx_llm_wait(&value, 0);
     }
 
     return NGX_OK;

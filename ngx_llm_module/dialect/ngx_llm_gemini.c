@@ -7,6 +7,7 @@
 #include "ngx_llm_gemini.h"
 #include "ngx_llm_calls.h"
 #include "ngx_llm_events.h"
+#include "ngx_llm_wait.h"
 
 
 #define NGX_LLM_GEMINI_MAX_PARAM  128
@@ -29,7 +30,6 @@ static ngx_int_t ngx_llm_gemini_error_details(ngx_pool_t *pool,
     ngx_llm_json_t *error, ngx_llm_error_t *err);
 static ngx_llm_json_t *ngx_llm_gemini_detail(ngx_llm_json_t *error,
     char *type);
-static ngx_int_t ngx_llm_gemini_seconds(ngx_str_t *text);
 
 
 const ngx_llm_dialect_t  ngx_llm_gemini = {
@@ -310,7 +310,7 @@ ngx_llm_gemini_error_details(ngx_pool_t *pool, ngx_llm_json_t *error,
     text = ngx_llm_json_str(ngx_llm_gemini_detail(error, "RetryInfo"),
                             "retryDelay");
 
-    err->retry_after = ngx_llm_gemini_seconds(&text);
+    err->retry_after = ngx_llm_wait(&text, 0);
 
     if (err->fail != NGX_LLM_FAIL_REQUEST) {
         return NGX_OK;
@@ -364,56 +364,6 @@ ngx_llm_gemini_detail(ngx_llm_json_t *error, char *type)
     }
 
     return NULL;
-}
-
-
-/* "34s", "0.5s": seconds rounded up; -1: it is none */
-
-static ngx_int_t
-ngx_llm_gemini_seconds(ngx_str_t *text)
-{
-    size_t     i;
-    ngx_int_t  n;
-
-    if (text->len < 2 || text->data[text->len - 1] != 's') {
-        return -1;
-    }
-
-    n = 0;
-
-    for (i = 0; i < text->len - 1; i++) {
-
-        if (text->data[i] < '0' || text->data[i] > '9') {
-            break;
-        }
-
-        n = ngx_min(n * 10 + (text->data[i] - '0'), 86400);
-    }
-
-    if (i == 0) {
-        return -1;
-    }
-
-    if (i == text->len - 1) {
-        return n;
-    }
-
-    if (text->data[i] != '.') {
-        return -1;
-    }
-
-    for (i++; i < text->len - 1; i++) {
-
-        if (text->data[i] < '0' || text->data[i] > '9') {
-            return -1;
-        }
-
-        if (text->data[i] != '0') {
-            return n + 1;
-        }
-    }
-
-    return n;
 }
 
 

@@ -19,6 +19,7 @@
 #include "ngx_llm_dialect.h"
 #include "ngx_llm_rerank.h"
 #include "ngx_llm_ledger.h"
+#include "ngx_llm_wait.h"
 
 
 /* a plain answer is held whole; an error's body needs less */
@@ -758,6 +759,8 @@ struct ngx_http_llm_attempt_s {
     ngx_uint_t                    fail;         /* NGX_LLM_FAIL_*, 0: none */
     ngx_llm_error_t               err;
     ngx_int_t                     retry_after;
+    ngx_llm_wait_t               *wait;         /* limits that are used up;
+                                                   NULL: not told */
     ngx_str_t                     error_type;   /* the dialect's header */
     ngx_array_t                   pass;         /* ngx_keyval_t: headers of
                                                    the provider to be kept */

@@ -463,6 +463,7 @@ ngx_http_llm_attempt_reset(ngx_http_llm_attempt_t *at)
 
     at->length = -1;
     at->retry_after = -1;
+    at->wait = NULL;
     at->error_type.len = 0;
     at->fail = 0;
     at->pass.nelts = 0;

@@ -37,6 +37,8 @@ static ngx_int_t ngx_http_llm_head_done(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at);
 static ngx_int_t ngx_http_llm_error_type(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *value);
+static ngx_int_t ngx_http_llm_limit_header(ngx_http_request_t *r,
+    ngx_http_llm_attempt_t *at, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_llm_keep_type(ngx_http_request_t *r,
     ngx_http_llm_attempt_t *at, ngx_str_t *value);
 static ngx_int_t ngx_http_llm_pass_header(ngx_http_request_t *r,
@@ -386,9 +388,9 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("retry-after") - 1:
 
         if (ngx_http_llm_name_is("retry-after")) {
-            n = ngx_atoi(value.data, value.len);
+            n = ngx_llm_wait(&value, ngx_time());
 
-            if (n == NGX_ERROR) {
+            if (n < 0) {
                 n = ngx_parse_http_time(value.data, value.len);
 
                 if (n != NGX_ERROR) {
@@ -397,7 +399,7 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
             }
 
             if (n >= 0) {
-                at->retry_after = ngx_min(n, 86400);
+                at->retry_after = ngx_min(n, NGX_LLM_WAIT_MAX);
             }
 
             return NGX_OK;
@@ -421,10 +423,10 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
     case sizeof("content-length") - 1:
 
         if (ngx_http_llm_name_is("retry-after-ms")) {
-            n = ngx_atoi(value.data, value.len);
+            n = ngx_llm_wait_msec(&value);
 
             if (n >= 0) {
-                at->retry_after = ngx_min(n / 1000 + (n % 1000 != 0), 86400);
+                at->retry_after = n;
             }
 
             return NGX_OK;
@@ -482,7 +484,35 @@ ngx_http_llm_read_line(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
         return ngx_http_llm_error_type(r, at, &value);
     }
 
+    if (at->status.code == NGX_HTTP_TOO_MANY_REQUESTS
+        && ngx_http_llm_limit_header(r, at, &name, &value) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_llm_pass_header(r, at, &name, &value);
+}
+
+
+/* which limits are used up, and for how long */
+
+static ngx_int_t
+ngx_http_llm_limit_header(ngx_http_request_t *r, ngx_http_llm_attempt_t *at,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    if (at->wait == NULL) {
+
+        at->wait = ngx_palloc(r->pool, sizeof(ngx_llm_wait_t));
+        if (at->wait == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_llm_wait_init(at->wait);
+    }
+
+    ngx_llm_wait_header(at->wait, name, value, ngx_time());
+
+    return NGX_OK;
 }
 
 
@@ -595,6 +625,10 @@ static ngx_int_t
 ngx_http_llm_head_done(ngx_http_request_t *r, ngx_http_llm_attempt_t *at)
 {
     at->headers_done = 1;
+
+    if (at->retry_after < 0 && at->wait) {
+        at->retry_after = ngx_llm_wait_reset(at->wait);
+    }
 
     if (at->chunked_body) {
 
