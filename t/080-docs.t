@@ -688,6 +688,10 @@ try('llm_provider/key', run => sub {
        "${secret}OPENAI_SECOND_KEY ${secret}openai.key", 'key: take turns');
 });
 
+try('llm_provider/key_header', run => sub {
+    answered(ask('gpt-4o'), qr/ key=Token \S+/, 'key_header: its prefix');
+});
+
 try('llm_provider/header', run => sub {
     answered(ask('gpt-4o'), qr/ team=search and ads /, 'header: is sent');
     answered(ask('gpt-4o', headers => { 'X-Team' => 'mine' }),

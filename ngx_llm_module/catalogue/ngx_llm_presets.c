@@ -20,12 +20,13 @@
 /* flags and parameters alone */
 
 #define ngx_llm_quirks_row(flags, lacks, takes)                              \
-    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL }
+    { flags, lacks, takes, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
 
 /* and texts of a request for embeddings */
 
 #define ngx_llm_quirks_inputs(flags, takes, inputs)                          \
-    { flags, 0, takes, NULL, NULL, NULL, NULL, NULL, NULL, inputs, NULL }
+    { flags, 0, takes, NULL, NULL, NULL, NULL, NULL, NULL, inputs, NULL,      \
+      NULL }
 
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_openai =
@@ -113,12 +114,12 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_perplexity =
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_deepseek = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_TEXT|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL, NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_moonshot = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL
+    0, 0, NULL, "reasoning_content", NULL, NULL, NULL, NULL, 0, NULL, NULL
 };
 
 
@@ -129,12 +130,18 @@ static const ngx_llm_quirk_header_t  ngx_llm_github_headers[] = {
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_github = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL, 0, NULL
+    0, 0, NULL, NULL, NULL, ngx_llm_github_headers, NULL, NULL, 0, NULL, NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_sarvam = {
     NGX_LLM_QUIRK_SYSTEM|NGX_LLM_QUIRK_MAX_TOKENS,
-    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL, 0, NULL
+    0, 0, "api-subscription-key", NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL
+};
+
+static const ngx_llm_quirks_t  ngx_llm_quirks_fal = {
+    0,
+    0, ngx_llm_bit(TOP_K), "authorization", NULL, NULL, NULL, NULL, NULL, 0,
+    NULL, "Key "
 };
 
 
@@ -142,17 +149,20 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_sarvam = {
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_voyage = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_voyage
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_voyage,
+    NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_nvidia = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_nvidia
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_nvidia,
+    NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_tei = {
     0,
-    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_tei
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_tei,
+    NULL
 };
 
 
@@ -343,6 +353,9 @@ const ngx_llm_preset_t  ngx_llm_presets[] = {
     ngx_llm_preset_row("evroc", "evroc Think",
       "https://models.think.evroc.com/v1",
       "EVROC_API_KEY", openai, 0, &ngx_llm_quirks_system),
+    ngx_llm_preset_row("fal", "fal (its router of models)",
+      "https://fal.run/openrouter/router/openai/v1",
+      "FAL_KEY", openai, 0, &ngx_llm_quirks_fal),
     ngx_llm_preset_row("fastrouter", "FastRouter",
       "https://go.fastrouter.ai/api/v1",
       "FASTROUTER_API_KEY", openai, 0, &ngx_llm_quirks_system),

@@ -147,7 +147,7 @@ ngx_llm_anthropic_write_headers(ngx_llm_chat_t *chat,
 
     ngx_llm_out_header(out, "anthropic-version", &version);
 
-    ngx_llm_out_key(out, target, "x-api-key");
+    ngx_llm_out_key(out, target, "x-api-key", NULL);
 
     if (target->beta.len) {
         ngx_llm_out_header(out, "anthropic-beta", &target->beta);

@@ -77,6 +77,7 @@ const ngx_llm_quirks_t  ngx_llm_azure = {
     ngx_llm_azure_v1_path,
     ngx_llm_azure_pick,
     0,
+    NULL,
     NULL
 };
 
@@ -92,6 +93,7 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2025 = {
     ngx_llm_azure_dated_path,
     NULL,
     0,
+    NULL,
     NULL
 };
 
@@ -107,6 +109,7 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_12 = {
     ngx_llm_azure_dated_path,
     NULL,
     0,
+    NULL,
     NULL
 };
 
@@ -122,6 +125,7 @@ static const ngx_llm_quirks_t  ngx_llm_azure_2024_09 = {
     ngx_llm_azure_dated_path,
     NULL,
     0,
+    NULL,
     NULL
 };
 
@@ -139,6 +143,7 @@ static const ngx_llm_quirks_t  ngx_llm_azure_old = {
     ngx_llm_azure_dated_path,
     NULL,
     0,
+    NULL,
     NULL
 };
 
@@ -154,6 +159,7 @@ const ngx_llm_quirks_t  ngx_llm_azure_models = {
     ngx_llm_azure_models_path,
     ngx_llm_azure_models_pick,
     0,
+    NULL,
     NULL
 };
 

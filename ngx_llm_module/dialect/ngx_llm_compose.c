@@ -326,8 +326,7 @@ void
 ngx_llm_compose_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     char *accept, ngx_llm_out_t *out)
 {
-    u_char     *p;
-    ngx_str_t   value;
+    ngx_str_t  value;
 
     ngx_llm_out_lit(out, "Content-Type: application/json" CRLF);
 
@@ -341,25 +340,5 @@ ngx_llm_compose_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
     ngx_llm_out_header(out, "Accept", &value);
 
-    if (target->authorization.len) {
-        ngx_llm_out_header(out, "Authorization", &target->authorization);
-        return;
-    }
-
-    if (target->key.len == 0) {
-        return;
-    }
-
-    value.len = sizeof("Bearer ") - 1 + target->key.len;
-
-    value.data = ngx_pnalloc(chat->pool, value.len);
-    if (value.data == NULL) {
-        out->failed = 1;
-        return;
-    }
-
-    p = ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1);
-    ngx_memcpy(p, target->key.data, target->key.len);
-
-    ngx_llm_out_header(out, "Authorization", &value);
+    ngx_llm_out_key(out, target, "Authorization", "Bearer ");
 }

@@ -40,6 +40,9 @@ typedef struct {
                                                chat; absent: a chat's */
     ngx_str_t                 model;        /* the provider's name for it */
     ngx_str_t                 key;          /* empty: none */
+    char                     *key_header;   /* that carries it; NULL: that of
+                                               the quirks or the dialect */
+    ngx_str_t                 key_prefix;   /* with it, before the key */
     ngx_str_t                 authorization;  /* the header's value, in the
                                                place of a key; or empty */
     ngx_str_t                 api_version;
@@ -315,9 +318,15 @@ ngx_int_t ngx_llm_writer_init(ngx_llm_writer_t *w,
     ngx_str_t *id, time_t created);
 
 
-/* the header line that carries the key, if there is one */
+/*
+ * The header line that carries the key, if there is one: header and prefix are
+ * the dialect's
+ */
 void ngx_llm_out_key(ngx_llm_out_t *out, ngx_llm_target_t *target,
-    char *header);
+    char *header, char *prefix);
+
+/* the name of a header that is not the dialect's, or NULL */
+char *ngx_llm_key_header(ngx_llm_target_t *target);
 
 
 /* what dialects share when they read a provider's error */

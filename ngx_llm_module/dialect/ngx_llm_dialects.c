@@ -5,6 +5,7 @@
 
 
 #include "ngx_llm_dialect.h"
+#include "ngx_llm_quirks.h"
 
 
 static ngx_int_t ngx_llm_reader_hold(ngx_llm_reader_t *reader, u_char **pos,
@@ -103,14 +104,62 @@ ngx_llm_dialect_base(const ngx_llm_dialect_t *dialect)
 
 
 void
-ngx_llm_out_key(ngx_llm_out_t *out, ngx_llm_target_t *target, char *header)
+ngx_llm_out_key(ngx_llm_out_t *out, ngx_llm_target_t *target, char *header,
+    char *prefix)
 {
+    size_t      i;
+    ngx_str_t   before;
+
     if (target->authorization.len) {
         ngx_llm_out_header(out, "authorization", &target->authorization);
-
-    } else if (target->key.len) {
-        ngx_llm_out_header(out, header, &target->key);
+        return;
     }
+
+    if (target->key.len == 0) {
+        return;
+    }
+
+    if (target->key_header) {
+        header = target->key_header;
+        before = target->key_prefix;
+
+    } else {
+
+        if (target->quirks && target->quirks->key_header) {
+            header = target->quirks->key_header;
+            prefix = target->quirks->key_prefix;
+        }
+
+        before.data = (u_char *) prefix;
+        before.len = prefix ? ngx_strlen(prefix) : 0;
+    }
+
+    for (i = 0; i < target->key.len; i++) {
+
+        if (target->key.data[i] == CR || target->key.data[i] == LF
+            || target->key.data[i] == '\0')
+        {
+            out->failed = 1;
+            return;
+        }
+    }
+
+    ngx_llm_out_data(out, (u_char *) header, ngx_strlen(header));
+    ngx_llm_out_lit(out, ": ");
+    ngx_llm_out_str(out, &before);
+    ngx_llm_out_str(out, &target->key);
+    ngx_llm_out_lit(out, CRLF);
+}
+
+
+char *
+ngx_llm_key_header(ngx_llm_target_t *target)
+{
+    if (target->key_header) {
+        return target->key_header;
+    }
+
+    return target->quirks ? target->quirks->key_header : NULL;
 }
 
 

@@ -158,7 +158,7 @@ ngx_llm_gemini_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_lit(out, "Accept: application/json" CRLF);
     }
 
-    ngx_llm_out_key(out, target, "x-goog-api-key");
+    ngx_llm_out_key(out, target, "x-goog-api-key", NULL);
 }
 
 

@@ -18,8 +18,8 @@ static void ngx_llm_openai_write_path(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
 static void ngx_llm_openai_write_headers(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_out_t *out);
-static void ngx_llm_openai_write_key(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, ngx_llm_out_t *out);
+static void ngx_llm_openai_write_key(ngx_llm_target_t *target,
+    ngx_llm_out_t *out);
 static ngx_uint_t ngx_llm_openai_token(ngx_str_t *key);
 static ngx_int_t ngx_llm_openai_thinking_blocks(ngx_pool_t *pool,
     ngx_llm_json_t *list, ngx_llm_part_t **parts);
@@ -136,42 +136,25 @@ ngx_llm_openai_write_headers(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         ngx_llm_out_header(out, header->name, &value);
     }
 
-    if (target->authorization.len) {
-        ngx_llm_out_header(out, "authorization", &target->authorization);
-
-    } else if (target->key.len) {
-        ngx_llm_openai_write_key(chat, target, out);
-    }
+    ngx_llm_openai_write_key(target, out);
 }
 
 
 static void
-ngx_llm_openai_write_key(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
-    ngx_llm_out_t *out)
+ngx_llm_openai_write_key(ngx_llm_target_t *target, ngx_llm_out_t *out)
 {
-    u_char     *p;
-    ngx_str_t   value;
+    ngx_llm_target_t  bearer;
 
-    if (target->quirks && target->quirks->key_header
-        && !(ngx_llm_quirk(target, NGX_LLM_QUIRK_BEARER_TOKEN)
-             && ngx_llm_openai_token(&target->key)))
+    if (target->key_header == NULL
+        && ngx_llm_quirk(target, NGX_LLM_QUIRK_BEARER_TOKEN)
+        && ngx_llm_openai_token(&target->key))
     {
-        ngx_llm_out_header(out, target->quirks->key_header, &target->key);
-        return;
+        bearer = *target;
+        bearer.quirks = NULL;
+        target = &bearer;
     }
 
-    value.len = sizeof("Bearer ") - 1 + target->key.len;
-
-    value.data = ngx_pnalloc(chat->pool, value.len);
-    if (value.data == NULL) {
-        out->failed = 1;
-        return;
-    }
-
-    p = ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1);
-    ngx_memcpy(p, target->key.data, target->key.len);
-
-    ngx_llm_out_header(out, "authorization", &value);
+    ngx_llm_out_key(out, target, "authorization", "Bearer ");
 }
 
 

@@ -74,6 +74,8 @@ struct ngx_llm_quirks_s {
                                                    the dialect has */
 
     const ngx_llm_rerank_form_t   *rerank;      /* NULL: the dialect's */
+    char                          *key_prefix;  /* before the key, in
+                                                   key_header; or NULL */
 };
 
 

@@ -52,7 +52,7 @@ const ngx_llm_dialect_t  ngx_llm_watsonx = {
 
 
 const ngx_llm_quirks_t  ngx_llm_watsonx_quirks = {
-    0, 0, 0, NULL, NULL, NULL, NULL, NULL, ngx_llm_watsonx_date, 0, NULL
+    0, 0, 0, NULL, NULL, NULL, NULL, NULL, ngx_llm_watsonx_date, 0, NULL, NULL
 };
 
 

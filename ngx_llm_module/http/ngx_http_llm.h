@@ -203,6 +203,8 @@ struct ngx_http_llm_provider_s {
     ngx_array_t                   keys;         /* ngx_str_t, readable ones */
     ngx_uint_t                    next_key;     /* of this worker */
     ngx_array_t                  *headers;      /* ngx_keyval_t, extra lines */
+    char                         *key_header;   /* of its key; NULL: as usual */
+    ngx_str_t                     key_prefix;   /* with it, before the key */
     ngx_str_t                     api_version;
     ngx_str_t                     region;
     uint64_t                      drop;         /* drop_params */

@@ -233,6 +233,8 @@ ngx_http_llm_attempt_target(ngx_http_llm_attempt_t *at)
     target->cap = ngx_http_llm_account_cap(at->request, at->ctx,
                                            at->deployment);
     target->quirks = provider->quirks;
+    target->key_header = provider->key_header;
+    target->key_prefix = provider->key_prefix;
     target->sets = at->deployment->sets;
 
     ngx_llm_request_drop(target, provider->drop);

@@ -13,14 +13,13 @@
 #include "ngx_http_llm.h"
 #include "ngx_http_llm_limit.h"
 #include "ngx_http_llm_params.h"
-#include "ngx_http_llm_rerank.h"
+#include "ngx_http_llm_provider.h"
 #include "ngx_http_llm_sign.h"
 #include "ngx_http_llm_token.h"
 #include "ngx_llm_catalogue.h"
 
 
 #define NGX_HTTP_LLM_PROVIDER_NAME      64
-#define NGX_HTTP_LLM_PROVIDER_HEADERS   32
 #define NGX_HTTP_LLM_PROVIDER_KEYS      64
 
 
@@ -50,13 +49,9 @@ static ngx_int_t ngx_http_llm_provider_keys(ngx_conf_t *cf,
 
 static char *ngx_http_llm_provider_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_llm_provider_header(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_http_llm_provider_keepalive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_llm_provider_positive(ngx_conf_t *cf, void *post,
-    void *data);
-static char *ngx_http_llm_provider_token(ngx_conf_t *cf, void *post,
     void *data);
 
 
@@ -98,25 +93,6 @@ static ngx_conf_post_t  ngx_http_llm_provider_client_post = {
 };
 
 
-/* lines that the gateway or nginx writes, or that are of one connection */
-
-static ngx_str_t  ngx_http_llm_provider_reserved[] = {
-    ngx_string("accept-encoding"),
-    ngx_string("connection"),
-    ngx_string("content-length"),
-    ngx_string("content-type"),
-    ngx_string("expect"),
-    ngx_string("host"),
-    ngx_string("keep-alive"),
-    ngx_string("proxy-connection"),
-    ngx_string("te"),
-    ngx_string("trailer"),
-    ngx_string("transfer-encoding"),
-    ngx_string("upgrade"),
-    ngx_null_string
-};
-
-
 static ngx_command_t  ngx_http_llm_provider_commands[] = {
 
     { ngx_string("preset"),
@@ -143,6 +119,13 @@ static ngx_command_t  ngx_http_llm_provider_commands[] = {
     { ngx_string("key"),
       NGX_CONF_1MORE,
       ngx_http_llm_provider_key,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("key_header"),
+      NGX_CONF_TAKE12,
+      ngx_http_llm_provider_key_header,
       0,
       0,
       NULL },
@@ -560,6 +543,14 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
         return NGX_ERROR;
     }
 
+    if (p->key_header && (p->tokens || p->dialect->sign)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui cannot have \"key_header\": "
+                      "its requests carry a token or a signature",
+                      &p->name, p->file, p->line);
+        return NGX_ERROR;
+    }
+
     return ngx_http_llm_sign_check(cf, p);
 }
 
@@ -863,71 +854,6 @@ ngx_http_llm_provider_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_llm_provider_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_llm_provider_conf_t *pcf = conf;
-
-    char                     *rv;
-    u_char                    c;
-    ngx_str_t                *value, *name;
-    ngx_uint_t                i;
-    ngx_keyval_t             *header;
-    ngx_http_llm_provider_t  *p;
-
-    p = &pcf->provider;
-
-    value = cf->args->elts;
-
-    rv = ngx_http_llm_provider_token(cf, NULL, &value[1]);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    for (name = ngx_http_llm_provider_reserved; name->len; name++) {
-
-        if (name->len == value[1].len
-            && ngx_strncasecmp(name->data, value[1].data, name->len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "header \"%V\" cannot be set", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 0; i < value[2].len; i++) {
-        c = value[2].data[i];
-
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid value of header \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (p->headers == NULL) {
-        p->headers = ngx_array_create(cf->pool, 2, sizeof(ngx_keyval_t));
-        if (p->headers == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (p->headers->nelts == NGX_HTTP_LLM_PROVIDER_HEADERS) {
-        return "stands too often";
-    }
-
-    header = ngx_array_push(p->headers);
-    if (header == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    header->key = value[1];
-    header->value = value[2];
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
 ngx_http_llm_provider_keepalive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
@@ -969,34 +895,6 @@ ngx_http_llm_provider_positive(ngx_conf_t *cf, void *post, void *data)
 
     if (*mp == 0) {
         return "must be greater than zero";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* as RFC 9110 has it: no blank, no delimiter */
-
-static char *
-ngx_http_llm_provider_token(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_str_t *value = data;
-
-    u_char      c;
-    ngx_uint_t  i;
-
-    for (i = 0; i < value->len; i++) {
-        c = value->data[i];
-
-        if (c <= 0x20 || c >= 0x7f || ngx_strchr("\"(),/:;<=>?@[\\]{}", c)) {
-            break;
-        }
-    }
-
-    if (value->len == 0 || i < value->len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
-                           value);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -31,10 +31,12 @@ static ngx_int_t ngx_http_llm_relay_headers(ngx_http_llm_attempt_t *at,
     ngx_llm_out_t *out);
 static ngx_int_t ngx_http_llm_relay_client(ngx_http_llm_attempt_t *at,
     ngx_llm_out_t *out);
-static ngx_uint_t ngx_http_llm_relay_passes(ngx_http_llm_ctx_t *ctx,
+static ngx_uint_t ngx_http_llm_relay_passes(ngx_http_llm_attempt_t *at,
     ngx_table_elt_t *h, ngx_str_t *connection);
-static ngx_uint_t ngx_http_llm_relay_named(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_llm_relay_named(ngx_http_llm_attempt_t *at,
     ngx_str_t *name);
+static ngx_uint_t ngx_http_llm_relay_own(ngx_http_llm_attempt_t *at,
+    u_char *name, size_t len);
 
 
 /* of one connection, of the gateway, or somebody's secret */
@@ -582,7 +584,7 @@ ngx_http_llm_relay_headers(ngx_http_llm_attempt_t *at, ngx_llm_out_t *out)
             || (name.len == sizeof("accept") - 1
                 && ngx_memcmp(name.data, "accept", name.len) == 0)
             || (at->ctx->call->path.len == 0
-                && ngx_http_llm_relay_named(r, &name)))
+                && ngx_http_llm_relay_named(at, &name)))
         {
             continue;
         }
@@ -597,21 +599,34 @@ ngx_http_llm_relay_headers(ngx_http_llm_attempt_t *at, ngx_llm_out_t *out)
 /* did the client send such a line, and was it passed on? */
 
 static ngx_uint_t
-ngx_http_llm_relay_named(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_llm_relay_named(ngx_http_llm_attempt_t *at, ngx_str_t *name)
 {
-    ngx_uint_t  i;
+    return !ngx_http_llm_relay_own(at, name->data, name->len)
+           && ngx_http_llm_request_header(at->request, (char *) name->data)
+              != NULL;
+}
+
+
+/* never a client's, nor the header that the provider's key is in */
+
+static ngx_uint_t
+ngx_http_llm_relay_own(ngx_http_llm_attempt_t *at, u_char *name, size_t len)
+{
+    char        *header;
+    ngx_uint_t   i;
 
     for (i = 0; ngx_http_llm_relay_never[i].len; i++) {
-        if (name->len == ngx_http_llm_relay_never[i].len
-            && ngx_memcmp(name->data, ngx_http_llm_relay_never[i].data,
-                          name->len)
-               == 0)
+        if (len == ngx_http_llm_relay_never[i].len
+            && ngx_memcmp(name, ngx_http_llm_relay_never[i].data, len) == 0)
         {
-            return 0;
+            return 1;
         }
     }
 
-    return (ngx_http_llm_request_header(r, (char *) name->data) != NULL);
+    header = ngx_llm_key_header(&at->target);
+
+    return header && len == ngx_strlen(header)
+           && ngx_strncasecmp(name, (u_char *) header, len) == 0;
 }
 
 
@@ -645,7 +660,7 @@ ngx_http_llm_relay_client(ngx_http_llm_attempt_t *at, ngx_llm_out_t *out)
             i = 0;
         }
 
-        if (ngx_http_llm_relay_passes(at->ctx, &h[i], &connection)) {
+        if (ngx_http_llm_relay_passes(at, &h[i], &connection)) {
             ngx_llm_out_data(out, h[i].key.data, h[i].key.len);
             ngx_llm_out_lit(out, ": ");
             ngx_llm_out_data(out, h[i].value.data, h[i].value.len);
@@ -660,30 +675,23 @@ ngx_http_llm_relay_client(ngx_http_llm_attempt_t *at, ngx_llm_out_t *out)
 /* of an endpoint's request what the body is; of llm_relay what is no secret */
 
 static ngx_uint_t
-ngx_http_llm_relay_passes(ngx_http_llm_ctx_t *ctx, ngx_table_elt_t *h,
+ngx_http_llm_relay_passes(ngx_http_llm_attempt_t *at, ngx_table_elt_t *h,
     ngx_str_t *connection)
 {
     size_t       len;
     u_char      *p, *last, *start;
-    ngx_uint_t   i;
 
     len = h->key.len;
 
-    if (ctx->call->path.len) {
+    if (at->ctx->call->path.len) {
         return (len == sizeof("content-type") - 1
                 && ngx_memcmp(h->lowcase_key, "content-type", len) == 0)
                || (len == sizeof("accept") - 1
                    && ngx_memcmp(h->lowcase_key, "accept", len) == 0);
     }
 
-    for (i = 0; ngx_http_llm_relay_never[i].len; i++) {
-        if (len == ngx_http_llm_relay_never[i].len
-            && ngx_memcmp(h->lowcase_key, ngx_http_llm_relay_never[i].data,
-                          len)
-               == 0)
-        {
-            return 0;
-        }
+    if (ngx_http_llm_relay_own(at, h->lowcase_key, len)) {
+        return 0;
     }
 
     if (len >= sizeof("x-forwarded-") - 1

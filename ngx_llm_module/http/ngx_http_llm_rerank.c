@@ -7,7 +7,7 @@
 
 
 #include "ngx_http_llm_call.h"
-#include "ngx_http_llm_rerank.h"
+#include "ngx_http_llm_provider.h"
 #include "ngx_llm_calls.h"
 #include "ngx_llm_quirks.h"
 

@@ -24,7 +24,7 @@ static void ngx_http_llm_site_settings(ngx_http_llm_provider_t *p,
 /* a url without a path is the root */
 
 static const ngx_llm_quirks_t  ngx_http_llm_site_quirks = {
-    NGX_LLM_QUIRK_ROOT, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL
+    NGX_LLM_QUIRK_ROOT, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL
 };
 
 

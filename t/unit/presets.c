@@ -84,7 +84,10 @@ presets_notes(const ngx_llm_quirks_t *quirks)
     presets_params("no `%s`", quirks->lacks);
     presets_params("`%s`", quirks->takes);
 
-    if (quirks->key_header) {
+    if (quirks->key_prefix) {
+        presets_note("key behind `%s`", quirks->key_prefix);
+
+    } else if (quirks->key_header) {
         presets_note("key in `%s`", quirks->key_header);
     }
 
