@@ -28,7 +28,7 @@ static ngx_int_t ngx_llm_multipart_param(u_char **pos, u_char *last,
     ngx_str_t *name, ngx_str_t *value);
 static u_char *ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p,
     u_char *last);
-static void ngx_llm_multipart_keep(ngx_llm_multipart_t *mp, u_char *p,
+static ngx_int_t ngx_llm_multipart_keep(ngx_llm_multipart_t *mp, u_char *p,
     size_t len);
 static ngx_int_t ngx_llm_multipart_delimited(ngx_llm_multipart_t *mp);
 static ngx_int_t ngx_llm_multipart_line(ngx_llm_multipart_t *mp, u_char c);
@@ -219,6 +219,11 @@ ngx_llm_multipart_feed(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
         case NGX_LLM_MULTIPART_PREAMBLE:
         case NGX_LLM_MULTIPART_BODY:
             p = ngx_llm_multipart_data(mp, p, last);
+
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
+
             mp->offset += p - start;
 
             if (mp->match == mp->delimiter_len) {
@@ -263,6 +268,7 @@ ngx_llm_multipart_whole(ngx_llm_multipart_t *mp)
 /*
  * Up to behind a delimiter, or to the end of what is there.  It begins with
  * CR, which it has nowhere else: a wrong byte begins it anew or not at all.
+ * NULL: what the handler said.
  */
 
 static u_char *
@@ -280,7 +286,9 @@ ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
                 cr = last;
             }
 
-            ngx_llm_multipart_keep(mp, p, cr - p);
+            if (ngx_llm_multipart_keep(mp, p, cr - p) != NGX_OK) {
+                return NULL;
+            }
 
             if (cr == last) {
                 return last;
@@ -304,7 +312,11 @@ ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
 
         n = mp->bare ? 2 : 0;
 
-        ngx_llm_multipart_keep(mp, mp->delimiter + n, mp->match - n);
+        if (ngx_llm_multipart_keep(mp, mp->delimiter + n, mp->match - n)
+            != NGX_OK)
+        {
+            return NULL;
+        }
 
         mp->match = 0;
         mp->bare = 0;
@@ -314,13 +326,21 @@ ngx_llm_multipart_data(ngx_llm_multipart_t *mp, u_char *p, u_char *last)
 }
 
 
-static void
+static ngx_int_t
 ngx_llm_multipart_keep(ngx_llm_multipart_t *mp, u_char *p, size_t len)
 {
     size_t  n;
 
-    if (mp->name.data == NULL || mp->state != NGX_LLM_MULTIPART_BODY) {
-        return;
+    if (mp->state != NGX_LLM_MULTIPART_BODY) {
+        return NGX_OK;
+    }
+
+    if (mp->content && mp->content(mp->data, p, len, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mp->name.data == NULL) {
+        return NGX_OK;
     }
 
     n = ngx_min(len, NGX_LLM_MULTIPART_VALUE - mp->value_len);
@@ -331,6 +351,8 @@ ngx_llm_multipart_keep(ngx_llm_multipart_t *mp, u_char *p, size_t len)
 
     ngx_memcpy(mp->value + mp->value_len, p, n);
     mp->value_len += n;
+
+    return NGX_OK;
 }
 
 
@@ -347,6 +369,10 @@ ngx_llm_multipart_delimited(ngx_llm_multipart_t *mp)
 
     if (body && mp->bare) {
         return ngx_llm_multipart_bad(mp, "a part begins with a boundary");
+    }
+
+    if (body && mp->content && mp->content(mp->data, NULL, 0, 1) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (!body || mp->name.data == NULL) {

@@ -32,9 +32,15 @@ typedef ngx_int_t (*ngx_llm_multipart_pt)(void *data, ngx_str_t *name,
     ngx_str_t *value, ngx_uint_t whole, off_t from);
 
 
+/* a piece of a part, of a file or not; last: it ends here */
+typedef ngx_int_t (*ngx_llm_multipart_content_pt)(void *data, u_char *p,
+    size_t len, ngx_uint_t last);
+
+
 struct ngx_llm_multipart_s {
     ngx_pool_t            *pool;
     ngx_llm_multipart_pt   handler;
+    ngx_llm_multipart_content_pt  content;  /* MAY be NULL; NGX_OK, NGX_ERROR */
     void                  *data;
 
     u_char                 delimiter[NGX_LLM_MULTIPART_BOUNDARY + 4];

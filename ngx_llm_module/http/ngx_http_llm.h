@@ -523,6 +523,10 @@ ngx_int_t ngx_http_llm_authenticate(ngx_http_request_t *r,
 ngx_uint_t ngx_http_llm_model_allowed(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_str_t *model);
 
+/* are there models that it may not use? */
+ngx_uint_t ngx_http_llm_models_narrowed(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
 
 /* the zone and what it knows of deployments: ngx_http_llm_zone.c */
 

@@ -886,6 +886,28 @@ ngx_http_llm_model_allowed(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 }
 
 
+ngx_uint_t
+ngx_http_llm_models_narrowed(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
+{
+    ngx_http_llm_team_t      *team;
+    ngx_http_llm_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_llm_module);
+
+    if (llcf->models || (ctx->key && ctx->key->models)) {
+        return 1;
+    }
+
+    for (team = ctx->key ? ctx->key->team : NULL; team; team = team->parent) {
+        if (team->models) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_uint_t
 ngx_http_llm_patterns_match(ngx_array_t *patterns, ngx_str_t *name)
 {

@@ -10,24 +10,13 @@
 #include "ngx_llm_sigv4.h"
 
 
-static ngx_int_t ngx_http_llm_relay_begin(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
-static ngx_int_t ngx_http_llm_relay_form(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
-static ngx_int_t ngx_http_llm_relay_form_feed(ngx_http_request_t *r,
-    void *data, u_char *p, u_char *last);
-static ngx_int_t ngx_http_llm_relay_form_field(void *data, ngx_str_t *name,
-    ngx_str_t *value, ngx_uint_t whole, off_t from);
 static ngx_int_t ngx_http_llm_relay_any(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_any_feed(ngx_http_request_t *r,
     void *data, u_char *p, u_char *last);
 static ngx_int_t ngx_http_llm_relay_any_member(void *data, ngx_uint_t name,
     ngx_str_t *raw);
-static void ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay);
 static ngx_int_t ngx_http_llm_relay_read(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
-static ngx_int_t ngx_http_llm_relay_read_form(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_read_direct(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
@@ -134,7 +123,7 @@ static char  *ngx_http_llm_relay_members[] = {
 };
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_llm_relay_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *rest, ngx_llm_error_t *err)
 {
@@ -151,141 +140,13 @@ ngx_http_llm_relay_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 }
 
 
-/* a form, or JSON where that has the same members */
-
-static ngx_int_t
-ngx_http_llm_relay_form(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
-    ngx_str_t *rest, ngx_llm_error_t *err)
-{
-    ngx_int_t              rc;
-    ngx_str_t              type;
-    ngx_table_elt_t       *h;
-    ngx_http_llm_relay_t  *relay;
-
-    if (ngx_http_llm_relay_begin(r, ctx, rest, err) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    relay = ctx->call_data;
-    h = r->headers_in.content_type;
-
-    if (h == NULL
-        || h->value.len < sizeof("multipart/") - 1
-        || ngx_strncasecmp(h->value.data, (u_char *) "multipart/",
-                           sizeof("multipart/") - 1)
-           != 0)
-    {
-        return NGX_OK;
-    }
-
-    rc = ngx_llm_multipart_init(&relay->multipart, r->pool, &h->value);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
-                             "invalid_request_error", NULL, NULL,
-                             "the header \"Content-Type\" is no "
-                             "\"multipart/form-data\" with a boundary");
-    }
-
-    if (rc != NGX_OK
-        || ngx_http_llm_request_list(r, "content-type", &type) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* both would be passed on, and the provider may read the other one */
-
-    if (type.len != h->value.len) {
-        return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
-                             "invalid_request_error", NULL, NULL,
-                             "the header \"Content-Type\" is given twice");
-    }
-
-    relay->multipart.handler = ngx_http_llm_relay_form_field;
-    relay->multipart.data = relay;
-
-    ctx->feed = ngx_http_llm_relay_form_feed;
-    ctx->keep = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_llm_relay_form_feed(ngx_http_request_t *r, void *data, u_char *p,
-    u_char *last)
-{
-    ngx_http_llm_relay_t  *relay = data;
-
-    ngx_int_t  rc;
-
-    if (relay->error) {
-        return NGX_OK;
-    }
-
-    rc = ngx_llm_multipart_feed(&relay->multipart, p, last);
-
-    if (rc == NGX_DECLINED) {
-        relay->error = relay->multipart.error;
-        return NGX_OK;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_llm_relay_form_field(void *data, ngx_str_t *name, ngx_str_t *value,
-    ngx_uint_t whole, off_t from)
-{
-    ngx_http_llm_relay_t  *relay = data;
-
-    if (name->len == sizeof("stream") - 1
-        && ngx_strncmp(name->data, "stream", name->len) == 0)
-    {
-        relay->stream = (value->len == sizeof("true") - 1
-                         && ngx_strncasecmp(value->data, (u_char *) "true",
-                                            value->len)
-                            == 0);
-        return NGX_OK;
-    }
-
-    if (name->len != sizeof("model") - 1
-        || ngx_strncmp(name->data, "model", name->len) != 0)
-    {
-        return NGX_OK;
-    }
-
-    if (relay->nmodels++) {
-        relay->error = "\"model\" is given twice";
-        return NGX_OK;
-    }
-
-    if (!whole) {
-        relay->error = "\"model\" is too long";
-        return NGX_OK;
-    }
-
-    relay->model.data = ngx_pstrdup(relay->multipart.pool, value);
-    if (relay->model.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    relay->model.len = value->len;
-    relay->model_from = from;
-
-    ngx_http_llm_relay_check_model(relay);
-
-    return NGX_OK;
-}
-
-
 /* a body of any kind; of JSON two members are looked at */
 
 static ngx_int_t
 ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *rest, ngx_llm_error_t *err)
 {
+    ngx_int_t                 rc;
     ngx_http_llm_relay_t     *relay;
     ngx_http_llm_loc_conf_t  *llcf;
 
@@ -310,6 +171,13 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     }
 
     relay->provider = llcf->relay;
+    ctx->keep = 1;
+
+    rc = ngx_http_llm_relay_guard(r, ctx, err);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (relay->provider) {
 
@@ -330,10 +198,10 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
             }
         }
 
-        ctx->feed = ngx_http_llm_relay_any_feed;
+        if (ctx->feed == NULL) {
+            ctx->feed = ngx_http_llm_relay_any_feed;
+        }
     }
-
-    ctx->keep = 1;
 
     return NGX_OK;
 }
@@ -411,7 +279,7 @@ ngx_http_llm_relay_any_member(void *data, ngx_uint_t name, ngx_str_t *raw)
 }
 
 
-static void
+void
 ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay)
 {
     size_t  i;
@@ -466,32 +334,6 @@ ngx_http_llm_relay_read(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_llm_relay_read_form(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
-    ngx_llm_error_t *err)
-{
-    ngx_http_llm_relay_t  *relay;
-
-    relay = ctx->call_data;
-
-    if (relay->error == NULL && !ngx_llm_multipart_whole(&relay->multipart)) {
-        relay->error = "it has no final boundary";
-    }
-
-    if (relay->error) {
-        return ngx_llm_error(r->pool, err, NGX_HTTP_BAD_REQUEST,
-                             "invalid_request_error", NULL, NULL,
-                             "the form in the request body is not valid: %s",
-                             relay->error);
-    }
-
-    ctx->chat.model = relay->model;
-    ctx->chat.stream = relay->stream;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_llm_relay_read_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_llm_error_t *err)
 {
@@ -499,6 +341,14 @@ ngx_http_llm_relay_read_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_relay_t  *relay;
 
     relay = ctx->call_data;
+
+    if (relay->guarded) {
+        rc = ngx_http_llm_relay_read_form(r, ctx, err);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     /* who decodes a name may see another one than who compares bytes */
 

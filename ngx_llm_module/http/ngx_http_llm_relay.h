@@ -13,6 +13,7 @@
 
 #include "ngx_http_llm_call.h"
 #include "ngx_http_llm_endpoint.h"
+#include "ngx_llm_batch.h"
 #include "ngx_llm_calls.h"
 #include "ngx_llm_meter.h"
 #include "ngx_llm_multipart.h"
@@ -36,6 +37,16 @@ typedef struct {
     ngx_uint_t                 nstreams;
     ngx_uint_t                 stream;
     char                      *error;       /* what is wrong with the body */
+
+    /* of a file for a batch */
+    ngx_llm_batch_t            batch;
+    ngx_str_t                  denied;      /* a model; empty: none */
+    ngx_uint_t                 denied_line;
+    size_t                     seen_len;
+    u_char                     seen[NGX_LLM_BATCH_MODEL];
+    ngx_uint_t                 purposes;
+    unsigned                   other_purpose:1;
+    unsigned                   guarded:1;   /* the key may not use all */
 } ngx_http_llm_relay_t;
 
 
@@ -57,6 +68,10 @@ extern const ngx_http_llm_path_t  ngx_http_llm_relay_path;
 
 /* ngx_http_llm_relay.c */
 
+/* sets ctx->call_data; see ngx_http_llm_call_t */
+ngx_int_t ngx_http_llm_relay_begin(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
+
 /* "llm_relay provider" */
 char *ngx_http_llm_relay(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
@@ -66,6 +81,21 @@ ngx_int_t ngx_http_llm_relay_inherit(ngx_conf_t *cf,
 
 /* when all providers are known */
 ngx_int_t ngx_http_llm_relay_init(ngx_conf_t *cf);
+
+/* a name that cannot be one is the relay's error */
+void ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay);
+
+/* ngx_http_llm_relay_form.c */
+
+/* as begin and read of ngx_http_llm_call_t, of what may be a form */
+ngx_int_t ngx_http_llm_relay_form(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
+ngx_int_t ngx_http_llm_relay_read_form(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+
+/* looks into a form where not every model may be used; as begin */
+ngx_int_t ngx_http_llm_relay_guard(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 
 /* ngx_http_llm_relay_request.c */
 

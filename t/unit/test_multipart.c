@@ -23,12 +23,18 @@ typedef struct {
 } test_form_t;
 
 
+static ngx_uint_t  test_whole;
 static u_char      test_told[65536];
 static size_t      test_told_len;
 
 
 static ngx_int_t test_field(void *data, ngx_str_t *name, ngx_str_t *value,
     ngx_uint_t whole, off_t from);
+static ngx_int_t test_none(void *data, ngx_str_t *name, ngx_str_t *value,
+    ngx_uint_t whole, off_t from);
+static ngx_int_t test_content(void *data, u_char *p, size_t len,
+    ngx_uint_t last);
+static void test_contents(void);
 static ngx_int_t test_feed(ngx_str_t *text, size_t first, size_t step);
 static void test_form(test_form_t *form);
 static void test_forms(void);
@@ -42,6 +48,7 @@ main(void)
     test_forms();
     test_boundaries();
     test_bounds();
+    test_contents();
 
     return test_done("multipart");
 }
@@ -64,6 +71,56 @@ test_field(void *data, ngx_str_t *name, ngx_str_t *value, ngx_uint_t whole,
 
 
 static ngx_int_t
+test_none(void *data, ngx_str_t *name, ngx_str_t *value, ngx_uint_t whole,
+    off_t from)
+{
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+test_content(void *data, u_char *p, size_t len, ngx_uint_t last)
+{
+    test_told_len = ngx_sprintf(test_told + test_told_len, "%*s%s", len, p,
+                                last ? "|" : "")
+                    - test_told;
+
+    return NGX_OK;
+}
+
+
+/* all parts, files or not, wherever they are cut */
+
+static void
+test_contents(void)
+{
+    size_t     i;
+    ngx_str_t  text, told;
+
+    test_whole = 1;
+
+    text = test_string(TEST_BEGIN TEST_PART("a", "x\r\n--y\r") "\r\n--b\r\n"
+                       "Content-Disposition: form-data; name=\"f\"; "
+                       "filename=\"n\"\r\n\r\n{\"a\":1}\r\n\r\n--\r\n"
+                       "\r\n--b\r\n" TEST_PART("e", "") TEST_END);
+
+    for (i = 0; i <= text.len; i++) {
+        test_reset();
+        test_case = "contents";
+
+        test_int(test_feed(&text, i, (i == text.len) ? 1 : text.len), NGX_OK);
+
+        told.data = test_told;
+        told.len = test_told_len;
+
+        test_str(told, "x\r\n--y\r|{\"a\":1}\r\n\r\n--\r\n||");
+    }
+
+    test_whole = 0;
+}
+
+
+static ngx_int_t
 test_feed(ngx_str_t *text, size_t first, size_t step)
 {
     u_char               *p, *last, *copy;
@@ -80,7 +137,8 @@ test_feed(ngx_str_t *text, size_t first, size_t step)
         return NGX_ERROR;
     }
 
-    mp.handler = test_field;
+    mp.handler = test_whole ? test_none : test_field;
+    mp.content = test_whole ? test_content : NULL;
 
     p = text->data;
     last = p + text->len;
