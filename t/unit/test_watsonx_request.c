@@ -113,7 +113,7 @@ test_headers(void)
     ngx_llm_watsonx.write_headers(&chat, &target, &out);
     test_out(out, "Content-Type: application/json" CRLF
                   "Accept: text/event-stream" CRLF
-                  "Authorization: Bearer eyJ" CRLF);
+                  "authorization: Bearer eyJ" CRLF);
 }
 
 
