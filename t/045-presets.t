@@ -315,7 +315,10 @@ for my $row (@row) {
                             : $dialect{$row->{dialect}}{path}->($base);
 
     $key_name = $1 if $row->{notes} =~ /key in `([^`]+)`/;
-    $key = "Bearer $key" if $key && $key_name eq 'authorization';
+
+    my $prefix = $row->{notes} =~ /key behind `([^`]+)`/ ? $1 : 'Bearer ';
+
+    $key = $prefix . $key if $key && $key_name eq 'authorization';
 
     is($sent->{line}, "POST $path$query HTTP/1.1", "$name: path");
     is($sent->{headers}{$key_name}, $key || undef, "$name: key");
