@@ -103,6 +103,11 @@ __DATA__
     # 6 * 2 + 4 * 1 + 5 * 10 = 66 micro-dollars each
     is(value($text, "llm_cost_usd_total{$l}"), '0.000132000', 'cost');
     is(value($text, 'llm_in_flight'), 0, 'nothing is held');
+    is(value($text, 'llm_reservations{unit="tokens"}'), 0, 'no tokens');
+    is(value($text, 'llm_reservations{unit="cost"}'), '0.000000000', 'no money');
+    cmp_ok(value($text, 'llm_zone_bytes{kind="used"}'), '>', 4096, 'used');
+    cmp_ok(value($text, 'llm_zone_bytes{kind="used"}'), '<',
+           value($text, 'llm_zone_bytes{kind="size"}'), 'of the size');
 
 
 

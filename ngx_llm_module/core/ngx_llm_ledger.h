@@ -36,6 +36,8 @@
 #define NGX_LLM_LEDGER_DEFINITION 1000  /* of what is defined at run time */
 #define NGX_LLM_LEDGER_VALUE      48    /* of a per= value, cut, for display */
 
+#define NGX_LLM_LEDGER_UNITS      6     /* of ngx_llm_unit_e */
+
 #define NGX_LLM_LEDGER_NONE       ((ngx_uint_t) -1)
 
 
@@ -360,6 +362,8 @@ typedef struct {
     ngx_uint_t            reservations;
     ngx_uint_t            reservations_max;
     ngx_uint_t            owners;
+    size_t                size;         /* of the ledger, and what of it is */
+    size_t                used;         /* in use, bytes */
     int64_t               evicted;      /* counters of past periods, empty */
     int64_t               others;       /* requests counted under "other" */
     int64_t               undone;       /* changes of processes that died */
@@ -367,6 +371,13 @@ typedef struct {
 } ngx_llm_ledger_stat_t;
 
 void ngx_llm_ledger_stat(ngx_llm_ledger_t *l, ngx_llm_ledger_stat_t *stat);
+
+/*
+ * What requests in flight hold, by unit: held[NGX_LLM_LEDGER_UNITS].  Of a
+ * request that meets several limits of a unit it is the largest amount.  A
+ * slice under each hold of the lock.
+ */
+void ngx_llm_ledger_held(ngx_llm_ledger_t *l, int64_t *held);
 
 
 /*

@@ -9,6 +9,8 @@
 #include "ngx_llm_ledger_shm.h"
 
 
+static void ngx_llm_ledger_held_by(ngx_llm_ledger_t *l, ngx_llm_res_t *res,
+    int64_t *held);
 static ngx_uint_t ngx_llm_ledger_copy(ngx_llm_ledger_t *l,
     ngx_llm_table_t *table, ngx_uint_t *i, void *copy, ngx_uint_t n);
 static void ngx_llm_ledger_sweep(ngx_llm_ledger_t *l, ngx_llm_table_t *table,
@@ -270,5 +272,76 @@ ngx_llm_ledger_stat(ngx_llm_ledger_t *l, ngx_llm_ledger_stat_t *stat)
         stat->owners += (shm->owner[i].pid != 0);
     }
 
+    stat->size = shm->size;
+    stat->used = sizeof(ngx_llm_ledger_shm_t)
+                 + shm->counters.used
+                   * (shm->counters.size
+                      + sizeof(ngx_llm_low_t) * NGX_LLM_LEDGER_LOWS)
+                 + shm->sums.used * shm->sums.size
+                 + shm->texts.used * shm->texts.size
+                 + shm->used_res * sizeof(ngx_llm_res_t);
+
     ngx_llm_ledger_end(l);
+}
+
+
+void
+ngx_llm_ledger_held(ngx_llm_ledger_t *l, int64_t *held)
+{
+    int64_t         i, last, used;
+    ngx_llm_res_t  *res;
+
+    ngx_memzero(held, NGX_LLM_LEDGER_UNITS * sizeof(int64_t));
+
+    used = l->shm->used_res;
+
+    /* places of those that ended last are taken first: mostly at the begin */
+
+    for (i = 0; i < l->shm->nres && used > 0; /* void */ ) {
+
+        ngx_llm_ledger_begin(l);
+
+        last = ngx_min(i + NGX_LLM_LEDGER_SLICE, l->shm->nres);
+
+        for ( /* void */ ; i < last; i++) {
+            res = ngx_llm_ledger_res(l, i);
+
+            if (res->state != NGX_LLM_RES_FREE) {
+                ngx_llm_ledger_held_by(l, res, held);
+                used--;
+            }
+        }
+
+        ngx_llm_ledger_end(l);
+    }
+}
+
+
+static void
+ngx_llm_ledger_held_by(ngx_llm_ledger_t *l, ngx_llm_res_t *res, int64_t *held)
+{
+    int64_t              i, most[NGX_LLM_LEDGER_UNITS];
+    ngx_uint_t           unit;
+    ngx_llm_res_item_t  *item;
+
+    ngx_memzero(most, sizeof(most));
+
+    for (i = 0; i < res->nitems; i++) {
+        item = &res->item[i];
+
+        if (item->counter == -1) {
+            continue;
+        }
+
+        unit = (ngx_uint_t) ngx_llm_ledger_counter(l, item->counter)->kind
+               >> 8;
+
+        if (unit < NGX_LLM_LEDGER_UNITS) {
+            most[unit] = ngx_max(most[unit], item->held);
+        }
+    }
+
+    for (unit = 0; unit < NGX_LLM_LEDGER_UNITS; unit++) {
+        held[unit] = ngx_llm_ledger_total(held[unit], most[unit]);
+    }
 }

@@ -59,6 +59,7 @@ static void ngx_http_llm_metrics_limit(ngx_http_llm_walk_t *walk,
     ngx_str_t *text);
 static void ngx_http_llm_metrics_health(ngx_http_llm_walk_t *walk);
 static void ngx_http_llm_metrics_zone(ngx_http_llm_walk_t *walk);
+static void ngx_http_llm_metrics_held(ngx_http_llm_walk_t *walk);
 static void ngx_http_llm_metrics_log(ngx_http_llm_walk_t *walk);
 static void ngx_http_llm_metrics_label(ngx_llm_out_t *out, ngx_str_t *value);
 static void ngx_http_llm_metrics_amount(ngx_llm_out_t *out,
@@ -551,6 +552,15 @@ ngx_http_llm_metrics_zone(ngx_http_llm_walk_t *walk)
         "# TYPE llm_in_flight gauge\n"
         "llm_in_flight ", stat.reservations);
 
+    ngx_http_llm_metrics_held(walk);
+
+    ngx_http_llm_metrics_row(out,
+        "# HELP llm_zone_bytes Memory of the zone's tables.\n"
+        "# TYPE llm_zone_bytes gauge\n"
+        "llm_zone_bytes{kind=\"size\"} ", stat.size);
+    ngx_http_llm_metrics_row(out,
+        "llm_zone_bytes{kind=\"used\"} ", stat.used);
+
     ngx_http_llm_metrics_row(out,
         "# HELP llm_zone_entries Entries of the zone's tables in use.\n"
         "# TYPE llm_zone_entries gauge\n"
@@ -592,6 +602,30 @@ ngx_http_llm_metrics_zone(ngx_http_llm_walk_t *walk)
         "# HELP llm_zone_reaped_total Reservations of processes that died.\n"
         "# TYPE llm_zone_reaped_total counter\n"
         "llm_zone_reaped_total ", stat.reaped);
+}
+
+
+static void
+ngx_http_llm_metrics_held(ngx_http_llm_walk_t *walk)
+{
+    int64_t         held[NGX_LLM_LEDGER_UNITS];
+    ngx_llm_out_t  *out;
+    ngx_llm_unit_e  unit;
+
+    out = &walk->out[NGX_HTTP_LLM_METRIC_STATE];
+
+    ngx_llm_ledger_held(walk->ledger, held);
+
+    ngx_llm_out_lit(out,
+        "# HELP llm_reservations What requests in flight hold of limits.\n"
+        "# TYPE llm_reservations gauge\n");
+
+    for (unit = NGX_LLM_UNIT_REQUESTS; unit <= NGX_LLM_UNIT_COST; unit++) {
+        ngx_llm_out_lit(out, "llm_reservations{unit=\"");
+        ngx_llm_out_str(out, ngx_llm_limit_unit(unit));
+        ngx_llm_out_lit(out, "\"} ");
+        ngx_http_llm_metrics_amount(out, unit, held[unit]);
+    }
 }
 
 

@@ -777,6 +777,44 @@ test_sums(void)
 }
 
 
+/* in flight: of each unit the largest of a request, and their sum */
+
+static void
+test_held(void)
+{
+    int64_t         held[NGX_LLM_LEDGER_UNITS];
+    ngx_uint_t      one, two, which;
+    ngx_llm_item_t  items[3];
+
+    test_case = "held";
+    test_ledger();
+
+    items[0] = test_item("ha", NGX_LLM_LIMIT_QUOTA, 1000, 70);
+    items[1] = test_item("hb", NGX_LLM_LIMIT_RATE, 1000, 50);
+    items[2] = test_item("hc", NGX_LLM_LIMIT_QUOTA, 1000, 8);
+    items[2].unit = NGX_LLM_UNIT_COST;
+
+    test_int(ngx_llm_ledger_reserve(&ledger, items, 3, 0, TEST_DATE, &one,
+                                    &which),
+             NGX_OK);
+    test_int(ngx_llm_ledger_reserve(&ledger, items, 2, 0, TEST_DATE, &two,
+                                    &which),
+             NGX_OK);
+
+    ngx_llm_ledger_held(&ledger, held);
+    test_int(held[NGX_LLM_UNIT_TOKENS], 140);
+    test_int(held[NGX_LLM_UNIT_COST], 8);
+    test_int(held[NGX_LLM_UNIT_REQUESTS], 0);
+
+    ngx_llm_ledger_release(&ledger, one, 0);
+    ngx_llm_ledger_release(&ledger, two, 0);
+
+    ngx_llm_ledger_held(&ledger, held);
+    test_int(held[NGX_LLM_UNIT_TOKENS], 0);
+    test_int(held[NGX_LLM_UNIT_COST], 0);
+}
+
+
 static void
 test_look(void)
 {
@@ -974,6 +1012,7 @@ main(void)
     test_periods();
     test_rates();
     test_rate_steps();
+    test_held();
     test_concurrency();
     test_together();
     test_margin();
