@@ -12,21 +12,21 @@
 #include "fuzz_provider.h"
 
 
-static void fuzz_count(const uint8_t *data, size_t size);
+static void fuzz_count_answer(const uint8_t *data, size_t size);
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_answer(&ngx_llm_anthropic, data, size);
-    fuzz_count(data, size);
+    fuzz_count_answer(data, size);
 
     return 0;
 }
 
 
 static void
-fuzz_count(const uint8_t *data, size_t size)
+fuzz_count_answer(const uint8_t *data, size_t size)
 {
     ngx_int_t            rc;
     ngx_str_t            text;

@@ -12,7 +12,6 @@
 
 static void fuzz_check(ngx_pool_t *pool, ngx_str_t *text);
 static void fuzz_message(ngx_llm_json_t *m);
-static void fuzz_known(ngx_llm_json_t *node, char **names);
 
 
 static ngx_uint_t  fuzz_deployment;
@@ -133,31 +132,5 @@ fuzz_message(ngx_llm_json_t *m)
     for (call = call ? call->child : NULL; call; call = call->next) {
         fuzz_known(call, fuzz_call_names);
         fuzz_known(ngx_llm_json_get(call, "function"), fuzz_function_names);
-    }
-}
-
-
-static void
-fuzz_known(ngx_llm_json_t *node, char **names)
-{
-    ngx_uint_t       i;
-    ngx_llm_json_t  *m;
-
-    fuzz_assert(node != NULL && node->type == NGX_LLM_JSON_OBJECT);
-    fuzz_assert(ngx_llm_json_duplicate(node) == NULL);
-
-    for (m = node->child; m; m = m->next) {
-
-        for (i = 0; names[i]; i++) {
-
-            if (m->key.len == ngx_strlen(names[i])
-                && ngx_memcmp(m->key.data, names[i], m->key.len) == 0)
-            {
-                break;
-            }
-        }
-
-        fuzz_assert(names[i] != NULL);
-        fuzz_assert(m->type != NGX_LLM_JSON_NULL);
     }
 }
