@@ -33,6 +33,10 @@ ngx_llm_wait(ngx_str_t *value, time_t now)
     u_char   *p, *last;
     int64_t   n;
 
+    if (value->len == 0) {
+        return -1;
+    }
+
     p = value->data;
     last = p + value->len;
 

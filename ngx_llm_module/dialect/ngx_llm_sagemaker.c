@@ -125,7 +125,7 @@ ngx_llm_sagemaker_write_request(ngx_llm_chat_t *chat,
     ngx_llm_target_t  nameless;
 
     nameless = *target;
-    ngx_str_null(&nameless.model);
+    ngx_str_set(&nameless.model, "");
 
     return ngx_llm_openai_write_request(chat, &nameless, out, err);
 }
@@ -140,7 +140,7 @@ ngx_llm_sagemaker_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_llm_target_t  nameless;
 
     nameless = *target;
-    ngx_str_null(&nameless.model);
+    ngx_str_set(&nameless.model, "");
 
     rc = ngx_llm_openai_edit_request(chat, &nameless, edits, err);
     if (rc != NGX_OK) {
