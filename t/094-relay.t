@@ -369,3 +369,109 @@ chomp(my $pid = <$fh>);
 open $fh, '<', "/proc/$pid/status" or die;
 my ($peak) = join('', <$fh>) =~ /VmHWM:\s+(\d+)/;
 cmp_ok($peak, '<', 150000, "memory, KiB");
+
+
+
+=== TEST 14: watsonx.ai: the model by its own name in the body
+--- config eval: $::config
+--- http eval
+$ENV{LLM_TEST_ONE} = 'one';
+"    llm_key one { secret env:LLM_TEST_ONE; models mine ibm/*; }\n"
+. "    llm_model mine { deployment a own; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub with {
+    my ($body) = @_;
+
+    return ask($body, path => '/keys/text/chat',
+               headers => { Authorization => 'Bearer one' });
+}
+
+is(with('{"model_id":"ibm/granite"}')->{status}, 200, "its model");
+is(error_of(with('{"model_id":"meta/llama"}')),
+   '403 permission_error model_not_allowed', "another");
+is(with('{"model":"ibm/granite","model_id":"meta/llama"}')->{status}, 400,
+   "two");
+is(with('{"model_\u0069d":"meta/llama"}')->{status}, 400, "an escaped name");
+is(scalar(my @seen = provider('a')->seen), 1, "requests");
+--- provider_a: dialect watsonx; project p; key none;
+
+
+
+=== TEST 15: Replicate: the version, and names of two parts in the path
+--- config eval: $::config
+--- http eval
+$ENV{LLM_TEST_ONE} = 'one';
+"    llm_key one { secret env:LLM_TEST_ONE; models mine meta/*; }\n"
+. "    llm_model mine { deployment a own; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub with {
+    my ($path, $body) = @_;
+
+    return ask($body, path => "/keys/$path",
+               headers => { Authorization => 'Bearer one' });
+}
+
+is(with('predictions', '{"version":"meta/llama"}')->{status}, 200,
+   "its model");
+is(error_of(with('predictions', '{"version":"acme/other"}')),
+   '403 permission_error model_not_allowed', "another");
+is(with('models/meta/llama/predictions', '{"input":{}}')->{status}, 200,
+   "in the path");
+is(error_of(with('models/acme/other/predictions', '{"input":{}}')),
+   '403 permission_error model_not_allowed', "another in the path");
+is(scalar(my @seen = provider('a')->seen), 2, "requests");
+--- provider_a: dialect replicate;
+
+
+
+=== TEST 16: SageMaker: the endpoint in the path
+--- config eval: $::config
+--- http eval
+$ENV{LLM_TEST_ONE} = 'one';
+"    llm_key one { secret env:LLM_TEST_ONE; models mine own; }\n"
+. "    llm_model mine { deployment a own; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub with {
+    my ($path) = @_;
+
+    return ask('{"inputs":"x"}', path => "/keys/endpoints/$path",
+               headers => { Authorization => 'Bearer one' });
+}
+
+is(with('own/invocations')->{status}, 200, "its endpoint");
+is(error_of(with('other/invocations')),
+   '403 permission_error model_not_allowed', "another");
+is(error_of(with('other')),
+   '403 permission_error model_not_allowed', "at the path's end");
+is(scalar(my @seen = provider('a')->seen), 1, "requests");
+--- provider_a: dialect sagemaker; region us-east-1; key none;
+
+
+
+=== TEST 17: Bedrock: the model of an asynchronous invocation
+--- config eval: $::config
+--- http eval
+$ENV{LLM_TEST_ONE} = 'one';
+"    llm_key one { secret env:LLM_TEST_ONE; models mine amazon.*; }\n"
+. "    llm_model mine { deployment a own; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub with {
+    my ($body) = @_;
+
+    return ask($body, path => '/keys/async-invoke',
+               headers => { Authorization => 'Bearer one' });
+}
+
+is(with('{"modelId":"amazon.nova-reel-v1:0"}')->{status}, 200, "its model");
+is(error_of(with('{"modelId":"luma.ray-v2:0"}')),
+   '403 permission_error model_not_allowed', "another");
+is(scalar(my @seen = provider('a')->seen), 1, "requests");
+--- provider_a: dialect bedrock; region us-east-1; key none;

@@ -10,6 +10,16 @@
 #include "ngx_llm_sigv4.h"
 
 
+typedef struct {
+    const ngx_llm_dialect_t   *dialect;
+    char                      *members[4];  /* ends with NULL */
+    ngx_str_t                  path;        /* the name follows */
+    ngx_uint_t                 parts;       /* of a name in a path */
+} ngx_http_llm_relay_place_t;
+
+
+static ngx_http_llm_relay_place_t *ngx_http_llm_relay_place(
+    ngx_http_llm_provider_t *provider);
 static ngx_int_t ngx_http_llm_relay_any(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_any_feed(ngx_http_request_t *r,
@@ -116,10 +126,27 @@ const ngx_http_llm_path_t  ngx_http_llm_relay_path = {
 };
 
 
-static char  *ngx_http_llm_relay_members[] = {
-    "model",
-    "stream",
-    NULL
+#define ngx_http_llm_relay_own(name)                                         \
+    { "model", "stream", name, NULL }
+
+
+/* where a dialect's own API names the model; the first row is any other's */
+
+static ngx_http_llm_relay_place_t  ngx_http_llm_relay_places[] = {
+
+    { NULL, ngx_http_llm_relay_own(NULL), ngx_null_string, 1 },
+
+    { &ngx_llm_bedrock, ngx_http_llm_relay_own("modelId"),
+      ngx_null_string, 1 },
+
+    { &ngx_llm_sagemaker, ngx_http_llm_relay_own(NULL),
+      ngx_string("/endpoints/"), 1 },
+
+    { &ngx_llm_watsonx, ngx_http_llm_relay_own("model_id"),
+      ngx_null_string, 1 },
+
+    { &ngx_llm_replicate, ngx_http_llm_relay_own("version"),
+      ngx_null_string, 2 }
 };
 
 
@@ -140,7 +167,24 @@ ngx_http_llm_relay_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 }
 
 
-/* a body of any kind; of JSON two members are looked at */
+static ngx_http_llm_relay_place_t *
+ngx_http_llm_relay_place(ngx_http_llm_provider_t *provider)
+{
+    ngx_uint_t  i, n;
+
+    n = sizeof(ngx_http_llm_relay_places) / sizeof(ngx_http_llm_relay_place_t);
+
+    for (i = 1; i < n; i++) {
+        if (ngx_http_llm_relay_places[i].dialect == provider->dialect) {
+            return &ngx_http_llm_relay_places[i];
+        }
+    }
+
+    return &ngx_http_llm_relay_places[0];
+}
+
+
+/* a body of any kind; of JSON a few members are looked at */
 
 static ngx_int_t
 ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
@@ -185,7 +229,8 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
             ctx->dialect = relay->provider->dialect;
         }
 
-        ngx_llm_meter_init(&relay->meter, r->pool, ngx_http_llm_relay_members,
+        ngx_llm_meter_init(&relay->meter, r->pool,
+                           ngx_http_llm_relay_place(relay->provider)->members,
                            1, 0);
 
         relay->meter.handler = ngx_http_llm_relay_any_member;
@@ -386,18 +431,20 @@ ngx_http_llm_relay_read_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
 
 /*
- * ".../models/NAME:...", ".../model/NAME/...", ".../deployments/NAME/...": a
- * provider goes by that, whatever the body says.  NGX_OK, NGX_DECLINED: the
- * body says something else
+ * ".../models/NAME:...", ".../model/NAME/...", ".../deployments/NAME/...", and
+ * where else the dialect has it: a provider goes by that, whatever the body
+ * says.  NGX_OK, NGX_DECLINED: the body says something else
  */
 
 static ngx_int_t
 ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    size_t       len;
-    u_char      *p, *last;
-    ngx_str_t    name, *said;
-    ngx_uint_t   i;
+    size_t                       len;
+    u_char                      *p, *last;
+    ngx_str_t                    name, *said, *part;
+    ngx_uint_t                   i, parts;
+    ngx_http_llm_relay_t        *relay;
+    ngx_http_llm_relay_place_t  *place;
 
     static ngx_str_t  places[] = {
         ngx_string("/models/"),
@@ -410,18 +457,30 @@ ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
         return NGX_OK;
     }
 
+    relay = ctx->call_data;
+    place = ngx_http_llm_relay_place(relay->provider);
+
     p = NULL;
     last = r->uri.data + r->uri.len;
 
-    for (i = 0; places[i].len; i++) {
-        len = places[i].len;
+    for (i = 0; /* void */ ; i++) {
+        part = places[i].len ? &places[i] : &place->path;
+        len = part->len;
+
+        if (len == 0) {
+            break;
+        }
 
         if (r->uri.len >= len) {
-            p = ngx_strlcasestrn(r->uri.data, last, places[i].data, len - 1);
+            p = ngx_strlcasestrn(r->uri.data, last, part->data, len - 1);
         }
 
         if (p) {
             p += len;
+            break;
+        }
+
+        if (part == &place->path) {
             break;
         }
     }
@@ -432,8 +491,10 @@ ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     name.data = p;
 
-    while (p < last && *p != '/' && (i || *p != ':')) {
-        p++;
+    for (parts = place->parts; p < last && (i || *p != ':'); p++) {
+        if (*p == '/' && --parts == 0) {
+            break;
+        }
     }
 
     name.len = p - name.data;
