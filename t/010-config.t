@@ -336,7 +336,7 @@ empty model name in "deployment"
     llm_model m { deployment p x weight=0; }
 --- must_die
 --- error_log
-invalid parameter "weight=0"
+invalid parameter "weight=0", it must be "weight=" and 1 to 65535, "tier="
 
 
 
@@ -484,7 +484,7 @@ model "n" in "fallback" has a "route" and no deployments
     llm_model m { deployment p x; fallback on=context,weather n; }
 --- must_die
 --- error_log
-unknown class of failures "weather"
+unknown class of failures "weather", classes are error, timeout,
 
 
 
@@ -547,7 +547,7 @@ invalid parameter "after=3"
     llm_model m { deployment p x; cooldown fails=0; }
 --- must_die
 --- error_log
-invalid parameter "fails=0"
+invalid parameter "fails=0", it must be "fails=" and a number
 
 
 

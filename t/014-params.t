@@ -67,7 +67,7 @@ unknown preset "grok" of provider "p" in
     llm_provider groq { key none; set_param temperature warm; }
 --- must_die
 --- error_log eval
-qr/\[emerg\] .*invalid value in "set_param temperature": \\"temperature\\" must be a number in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*invalid value in "set_param temperature": "temperature" must be a number in \S+nginx\.conf:\d+/
 
 
 

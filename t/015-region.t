@@ -104,3 +104,25 @@ GET /alive
 --- error_code: 204
 --- no_error_log
 [emerg]
+
+
+
+=== TEST 6: a region where a location is asked for
+--- http_config
+    llm_provider vertex { region europe-west4; key none; }
+--- must_die
+--- error_log
+provider "vertex" in
+has no use for "region", it takes "location"
+
+
+
+=== TEST 7: a region that goes nowhere
+--- http_config
+    llm_provider p {
+        dialect openai; url http://127.0.0.1:1; key none; region eu-de;
+    }
+--- must_die
+--- error_log
+provider "p" in
+has no use for "region"

@@ -560,7 +560,7 @@ qr{"finish_reason":"length"}
     location /v1/ { llm_mock esperanto; }
 --- must_die
 --- error_log
-unknown dialect "esperanto"
+unknown dialect "esperanto", it must be "openai" or "anthropic"
 
 
 

@@ -81,7 +81,7 @@ unknown preset "nobody" of provider "p" in ...nginx.conf:
 --- conf
     llm_provider p { dialect klingon; url http://127.0.0.1; }
 --- says
-unknown dialect "klingon" of provider "p" in ...nginx.conf:
+unknown dialect "klingon" of provider "p" in ...nginx.conf:..., dialects are openai, anthropic, gemini,
 
 
 

@@ -213,7 +213,7 @@ is(sent()->{body}, '{"min_p":0.1,"stop":"END","model":"up-a","prompt":"p",'
 --- config
 --- must_die
 --- error_log
-invalid value in "set_param dimensions": \"dimensions\" must be an integer above 0
+invalid value in "set_param dimensions": "dimensions" must be an integer above 0
 
 
 

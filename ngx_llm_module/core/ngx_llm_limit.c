@@ -232,7 +232,8 @@ ngx_llm_limit_each(ngx_llm_limit_parser_t *ps, ngx_str_t *word)
         || (limit->amount == 0 && limit->kind == NGX_LLM_LIMIT_RATE))
     {
         return ngx_llm_limit_error(ps->error, "invalid amount \"%V\" in "
-                                   "\"%V\"", &s, word);
+                                   "\"%V\", it must be a number such as 100, "
+                                   "10k or 2.5m", &s, word);
     }
 
     period.data = slash + 1;
@@ -449,8 +450,8 @@ ngx_llm_limit_burst(ngx_llm_limit_parser_t *ps)
     if (ngx_llm_limit_number(&ps->burst, scale, &limit->burst) != NGX_OK
         || limit->burst < 1)
     {
-        return ngx_llm_limit_error(ps->error, "invalid burst \"%V\"",
-                                   &ps->burst);
+        return ngx_llm_limit_error(ps->error, "invalid burst \"%V\", it must "
+                                   "be a number above 0", &ps->burst);
     }
 
     return NGX_OK;

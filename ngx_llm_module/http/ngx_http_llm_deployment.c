@@ -182,8 +182,11 @@ ngx_http_llm_deployment_param(ngx_conf_t *cf, ngx_http_llm_deployment_t *dep,
 
 invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       param);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"weight=\" and "
+                       "1 to %d, \"tier=\" and 0 to %d, \"as=name\", \"down\" "
+                       "or a price",
+                       param, NGX_HTTP_LLM_MAX_WEIGHT, NGX_HTTP_LLM_MAX_TIER);
     return NGX_CONF_ERROR;
 
 duplicate:

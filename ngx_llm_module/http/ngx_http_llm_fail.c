@@ -100,7 +100,10 @@ ngx_http_llm_fail_mask(ngx_conf_t *cf, ngx_str_t *word, ngx_uint_t *mask)
 
             if (fail->name.len == 0) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "unknown class of failures \"%*s\"",
+                                   "unknown class of failures \"%*s\", "
+                                   "classes are error, timeout, invalid, "
+                                   "rate_limit, overloaded, server_error, "
+                                   "auth, no_model, context and content",
                                    len, start);
                 return NGX_CONF_ERROR;
             }

@@ -243,7 +243,8 @@ ngx_http_llm_mock(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mock->dialect = ngx_llm_dialect_find(&value[1]);
 
     if (mock->dialect == NULL || mock->dialect->read_request == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown dialect \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "unknown dialect \"%V\", "
+                           "it must be \"openai\" or \"anthropic\"",
                            &value[1]);
         return NGX_CONF_ERROR;
     }

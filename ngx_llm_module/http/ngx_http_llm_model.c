@@ -663,7 +663,10 @@ ngx_http_llm_model_cooldown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", it must be \"fails=\" and "
+                       "a number, \"window=\", \"time=\" or \"max=\" and a "
+                       "time, above 0 and each once, or \"off\" alone",
                        &value[i]);
     return NGX_CONF_ERROR;
 }
@@ -686,7 +689,8 @@ ngx_http_llm_model_max_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     n = ngx_atoi(value[1].data, value[1].len);
 
     if (n < 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\", it must be a number above 0",
                            &value[1]);
         return NGX_CONF_ERROR;
     }

@@ -353,7 +353,8 @@ ngx_http_llm_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_strncmp(value[1].data, "prefix=", 7) != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[1]);
+                               "invalid parameter \"%V\", it must be "
+                               "\"prefix=/path\"", &value[1]);
             return NGX_CONF_ERROR;
         }
 

@@ -20,6 +20,8 @@
 
 static ngx_int_t ngx_http_llm_set_kind(ngx_conf_t *cf, ngx_llm_set_t *set);
 static ngx_int_t ngx_http_llm_set_call(ngx_conf_t *cf, ngx_llm_set_t *set);
+static ngx_int_t ngx_http_llm_set_wrong(ngx_conf_t *cf, ngx_llm_set_t *set,
+    ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_set_try(ngx_conf_t *cf, ngx_llm_set_t *set);
 static ngx_llm_set_t *ngx_http_llm_set_overlap(ngx_array_t *sets,
     ngx_llm_set_t *set);
@@ -180,13 +182,26 @@ ngx_http_llm_set_call(ngx_conf_t *cf, ngx_llm_set_t *set)
     rc = ngx_llm_call_try(cf->temp_pool, set, &err);
 
     if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value in \"set_param %V\": %V",
-                           &set->name, &err.message);
-        return NGX_ERROR;
+        return ngx_http_llm_set_wrong(cf, set, &err);
     }
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_llm_set_wrong(ngx_conf_t *cf, ngx_llm_set_t *set,
+    ngx_llm_error_t *err)
+{
+    ngx_str_t  text;
+
+    text = ngx_llm_json_plain(cf->temp_pool, &err->message);
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value in \"set_param %V\": %V",
+                       &set->name, &text);
+
+    return NGX_ERROR;
 }
 
 
@@ -207,10 +222,7 @@ ngx_http_llm_set_try(ngx_conf_t *cf, ngx_llm_set_t *set)
     rc = ngx_llm_request_set(&chat, set, &err);
 
     if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value in \"set_param %V\": %V",
-                           &set->name, &err.message);
-        return NGX_ERROR;
+        return ngx_http_llm_set_wrong(cf, set, &err);
     }
 
     return rc;

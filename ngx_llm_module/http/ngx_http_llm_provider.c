@@ -40,6 +40,8 @@ static ngx_int_t ngx_http_llm_provider_done(ngx_conf_t *cf,
     ngx_http_llm_provider_conf_t *pcf);
 static ngx_int_t ngx_http_llm_provider_preset(ngx_conf_t *cf,
     ngx_http_llm_provider_conf_t *pcf, const ngx_llm_preset_t **preset);
+static void ngx_http_llm_provider_dialects(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf);
 static ngx_int_t ngx_http_llm_provider_row(ngx_conf_t *cf,
     ngx_http_llm_provider_t *p, const ngx_llm_preset_t *preset);
 static ngx_int_t ngx_http_llm_provider_ssl(ngx_conf_t *cf,
@@ -525,7 +527,7 @@ ngx_http_llm_provider_done(ngx_conf_t *cf, ngx_http_llm_provider_conf_t *pcf)
     ngx_conf_init_msec_value(p->clocks.read, 300000);
     ngx_conf_init_uint_value(p->keepalive, 128);
 
-    if (ngx_http_llm_sign_region(cf, p) != NGX_OK
+    if (ngx_http_llm_sign_region(cf, p, preset) != NGX_OK
         || ngx_http_llm_provider_url(cf, p) != NGX_OK)
     {
         return NGX_ERROR;
@@ -587,10 +589,7 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
         p->dialect = ngx_llm_dialect_find(&pcf->dialect);
 
         if (p->dialect == NULL || p->dialect->write_request == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "unknown dialect \"%V\" of provider \"%V\" "
-                          "in %s:%ui",
-                          &pcf->dialect, &p->name, p->file, p->line);
+            ngx_http_llm_provider_dialects(cf, pcf);
             return NGX_ERROR;
         }
 
@@ -629,6 +628,38 @@ ngx_http_llm_provider_preset(ngx_conf_t *cf,
                                           : "\"preset\", or \"dialect\" and "
                                             "\"url\"");
     return NGX_ERROR;
+}
+
+
+/* what the dialect might have been */
+
+static void
+ngx_http_llm_provider_dialects(ngx_conf_t *cf,
+    ngx_http_llm_provider_conf_t *pcf)
+{
+    u_char                   *p, *last;
+    ngx_uint_t                i;
+    ngx_http_llm_provider_t  *provider;
+    u_char                    names[NGX_MAX_CONF_ERRSTR];
+
+    provider = &pcf->provider;
+
+    p = names;
+    last = names + NGX_MAX_CONF_ERRSTR;
+
+    for (i = 0; ngx_llm_dialects[i]; i++) {
+
+        if (ngx_llm_dialects[i]->write_request) {
+            p = ngx_slprintf(p, last, "%s%V", (p == names) ? "" : ", ",
+                             &ngx_llm_dialects[i]->name);
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "unknown dialect \"%V\" of provider \"%V\" in %s:%ui, "
+                  "dialects are %*s",
+                  &pcf->dialect, &provider->name, provider->file,
+                  provider->line, (size_t) (p - names), names);
 }
 
 

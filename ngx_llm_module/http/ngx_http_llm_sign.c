@@ -11,6 +11,9 @@
 #define NGX_HTTP_LLM_SIGNATURE  65536
 
 
+static u_char *ngx_http_llm_sign_place(ngx_str_t *url);
+
+
 ngx_int_t
 ngx_http_llm_sign(ngx_http_llm_attempt_t *at, ngx_llm_signed_t *s,
     ngx_llm_out_t *out)
@@ -108,25 +111,52 @@ ngx_http_llm_sign_part(ngx_str_t *part)
 }
 
 
+/* where a url has the region, or NULL */
+
+static u_char *
+ngx_http_llm_sign_place(ngx_str_t *url)
+{
+    ngx_str_t  name;
+
+    ngx_str_set(&name, "{region}");
+
+    if (url->len < name.len) {
+        return NULL;
+    }
+
+    return ngx_strlcasestrn(url->data, url->data + url->len, name.data,
+                            name.len - 1);
+}
+
+
 ngx_int_t
-ngx_http_llm_sign_region(ngx_conf_t *cf, ngx_http_llm_provider_t *p)
+ngx_http_llm_sign_region(ngx_conf_t *cf, ngx_http_llm_provider_t *p,
+    const ngx_llm_preset_t *preset)
 {
     u_char     *last, *place, *q;
     ngx_str_t   name, url;
 
-    ngx_str_set(&name, "{region}");
-
-    if (p->url.len < name.len) {
-        return NGX_OK;
+    if (p->region.len && p->dialect->sign == NULL
+        && (preset == NULL
+            || ngx_http_llm_sign_place((ngx_str_t *) &preset->url) == NULL))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "provider \"%V\" in %s:%ui has no use for \"region\"%s",
+                      &p->name, p->file, p->line,
+                      (p->dialect->flags & NGX_LLM_DIALECT_PROJECT)
+                      ? ", it takes \"location\"" : "");
+        return NGX_ERROR;
     }
 
-    last = p->url.data + p->url.len;
-
-    place = ngx_strlcasestrn(p->url.data, last, name.data, name.len - 1);
+    place = ngx_http_llm_sign_place(&p->url);
 
     if (place == NULL) {
         return NGX_OK;
     }
+
+    ngx_str_set(&name, "{region}");
+
+    last = p->url.data + p->url.len;
 
     if (p->region.len == 0) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

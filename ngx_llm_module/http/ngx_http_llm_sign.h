@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_llm.h"
+#include "ngx_llm_catalogue.h"
 
 
 /*
@@ -26,9 +27,12 @@ ngx_int_t ngx_http_llm_sign_check(ngx_conf_t *cf, ngx_http_llm_provider_t *p);
 /* whether a part of a preset's url is the region */
 ngx_uint_t ngx_http_llm_sign_part(ngx_str_t *part);
 
-/* puts the region where the url says "{region}" */
+/*
+ * puts the region where the url says "{region}"; a region that neither the
+ * preset's url nor a signature takes is refused.  The preset may be NULL.
+ */
 ngx_int_t ngx_http_llm_sign_region(ngx_conf_t *cf,
-    ngx_http_llm_provider_t *p);
+    ngx_http_llm_provider_t *p, const ngx_llm_preset_t *preset);
 
 /* the value of the statement "region", for ngx_conf_post_t */
 char *ngx_http_llm_sign_region_name(ngx_conf_t *cf, void *post, void *data);

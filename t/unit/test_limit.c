@@ -185,6 +185,10 @@ test_refused(void)
     (void) parse("quota tokens=12");
     test_str(error, "limit \"tokens=12\" has no period, as in "
                     "\"tokens=12/day\"");
+
+    (void) parse("quota cost=$5/month");
+    test_str(error, "invalid amount \"$5\" in \"cost=$5/month\", it must be "
+                    "a number such as 100, 10k or 2.5m");
 }
 
 
