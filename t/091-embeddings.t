@@ -637,3 +637,26 @@ $res = embed(input => '[' . join(',', map { "\"$_\"" } 0 .. 9) . ']');
 like($res->{body}, qr/"embedding":\[ 9\]/, "as it came");
 --- provider_a: preset dashscope;
 --- model: deployment a up-a;
+
+
+
+=== TEST 22: Voyage takes a thousand texts, and says a total alone
+--- do
+my $answer = sub {
+    my ($n) = @_;
+
+    return 'json {"data":[' . join(',', ('{"embedding":[1]}') x $n)
+        . '],"usage":{"total_tokens":' . $n . '}}' . "\n";
+};
+
+provider('a')->play(join "==\n", $answer->(1000), $answer->(1));
+
+my $res = embed(input => '[' . join(',', ('"t"') x 1001) . ']');
+my @seen = provider('a')->seen;
+
+is(scalar @seen, 2, "requests");
+is($seen[1]{body}, '{"model":"up-a","input":["t"]}', "the last");
+like($res->{body}, qr/"prompt_tokens":1001,"total_tokens":1001/,
+     "usage in sum");
+--- provider_a: preset voyage;
+--- model: deployment a up-a;

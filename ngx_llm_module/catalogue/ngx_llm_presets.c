@@ -149,8 +149,8 @@ static const ngx_llm_quirks_t  ngx_llm_quirks_fal = {
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_voyage = {
     NGX_LLM_QUIRK_SYSTEM,
-    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, &ngx_llm_rerank_voyage,
-    NULL
+    0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 1000,
+    &ngx_llm_rerank_voyage, NULL
 };
 
 static const ngx_llm_quirks_t  ngx_llm_quirks_nvidia = {

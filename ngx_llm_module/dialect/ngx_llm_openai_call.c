@@ -149,7 +149,7 @@ ngx_llm_openai_call_model(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
 }
 
 
-/* rerank of Jina and others says a total alone */
+/* rerank of Jina, embeddings of Voyage and others say a total alone */
 
 void
 ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,

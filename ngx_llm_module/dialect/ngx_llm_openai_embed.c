@@ -491,8 +491,9 @@ ngx_llm_openai_embed_read(ngx_llm_json_t *root, ngx_llm_embed_t *embed,
 
     answer->model = ngx_llm_json_str(root, "model");
 
-    (void) ngx_llm_openai_usage(ngx_llm_json_get(root, "usage"),
-                                &answer->usage);
+    ngx_llm_usage_init(&answer->usage);
+    ngx_llm_openai_relay_usage(0, ngx_llm_json_get(root, "usage"),
+                               &answer->usage);
 
     return NGX_OK;
 }
