@@ -107,6 +107,8 @@ static ngx_int_t ngx_llm_loader_applied(ngx_llm_loader_t *loader, u_char *p,
     size_t len);
 static ngx_int_t ngx_llm_loader_counter(ngx_llm_loader_t *loader,
     ngx_llm_saved_t *saved);
+static void ngx_llm_loader_bound(ngx_llm_loader_t *loader,
+    ngx_llm_counter_t *c);
 static ngx_int_t ngx_llm_loader_sum(ngx_llm_loader_t *loader,
     ngx_llm_sum_t *saved);
 static ngx_uint_t ngx_llm_loader_skip(void *data, ngx_uint_t sum, int64_t i);
@@ -226,7 +228,7 @@ ngx_llm_snapshot_counters(ngx_llm_saver_t *s)
 }
 
 
-/* nothing is in flight after a start; a bucket's time is of the wall clock */
+/* without what is in flight; a bucket's time is of the wall clock */
 
 static void
 ngx_llm_snapshot_counter(ngx_llm_saver_t *s, ngx_llm_saved_t *saved,
@@ -250,13 +252,6 @@ ngx_llm_snapshot_counter(ngx_llm_saver_t *s, ngx_llm_saved_t *saved,
         c->settled = ngx_max(c->settled - held, 0);
         c->time = s->date * 1000 - (s->now - c->time);
     }
-
-    c->held = 0;
-    c->past_held = 0;
-    c->lows = 0;
-    c->users = 0;
-    c->children = 0;
-    c->parent = 0;
 }
 
 
@@ -596,9 +591,7 @@ ngx_llm_loader_counter(ngx_llm_loader_t *loader, ngx_llm_saved_t *saved)
     item.period = c->period;
     item.reset = c->reset;
 
-    if (item.kind == NGX_LLM_LIMIT_RATE) {
-        c->time = loader->now - ngx_max(loader->date * 1000 - c->time, 0);
-    }
+    ngx_llm_loader_bound(loader, c);
 
     ngx_llm_ledger_begin(l);
 
@@ -630,6 +623,37 @@ ngx_llm_loader_counter(ngx_llm_loader_t *loader, ngx_llm_saved_t *saved)
 }
 
 
+/*
+ * Nothing is in flight after a start.  The rest is no more trusted than who
+ * can write the file: the master counts lines to it, perhaps as root.
+ */
+
+static void
+ngx_llm_loader_bound(ngx_llm_loader_t *loader, ngx_llm_counter_t *c)
+{
+    c->settled = ngx_llm_ledger_total(c->settled, 0);
+    c->past_settled = ngx_llm_ledger_total(c->past_settled, 0);
+    c->held = 0;
+    c->past_held = 0;
+    c->lows = 0;
+    c->users = 0;
+
+    if ((c->kind & 0xff) != NGX_LLM_LIMIT_RATE) {
+        return;
+    }
+
+    c->settled = ngx_max(c->settled, 0);
+    c->rate = ngx_max(c->rate, 0);
+
+    if (c->frac < 0 || c->frac >= c->reset) {
+        c->frac = 0;
+    }
+
+    c->time = loader->now
+              - ngx_max(loader->date * 1000 - ngx_max(c->time, 0), 0);
+}
+
+
 static ngx_int_t
 ngx_llm_loader_sum(ngx_llm_loader_t *loader, ngx_llm_sum_t *saved)
 {
@@ -655,7 +679,8 @@ ngx_llm_loader_sum(ngx_llm_loader_t *loader, ngx_llm_sum_t *saved)
         s = ngx_llm_ledger_sum(l, i);
 
         for (n = 0; n < NGX_LLM_LEDGER_SUMS; n++) {
-            ngx_llm_ledger_put(l, &s->sum[n], saved->sum[n]);
+            ngx_llm_ledger_put(l, &s->sum[n],
+                               ngx_llm_ledger_total(saved->sum[n], 0));
         }
 
         loader->slice[1][i] = loader->known.nelts;

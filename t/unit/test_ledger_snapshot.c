@@ -538,6 +538,91 @@ test_broken(void)
 
 
 /*
+ * Whoever has the workers' rights can write anything into a snapshot, and the
+ * master reads it as root.
+ */
+
+static ngx_llm_counter_t *
+test_saved(const char *name)
+{
+    size_t          i;
+    ngx_llm_name_t  n;
+
+    n = test_name(name);
+
+    for (i = 0; i + sizeof(ngx_llm_counter_t) <= saved_len; i += 8) {
+        if (memcmp(saved + i, &n, sizeof(ngx_llm_name_t)) == 0) {
+            return (ngx_llm_counter_t *) (saved + i);
+        }
+    }
+
+    fprintf(stderr, "no counter\n");
+    exit(2);
+}
+
+
+static void
+test_forged(void)
+{
+    uint32_t            crc;
+    ngx_llm_seq_t       seq;
+    ngx_llm_item_t      item;
+    ngx_llm_loader_t   *loader;
+    ngx_llm_counter_t  *c;
+
+    test_case = "forged";
+    test_ledger();
+
+    test_request(100, &seq, 0);
+    test_save(0);
+
+    c = test_saved("rate");
+    c->settled = INT64_MAX;
+    c->held = 1LL << 62;
+    c->lows = 1LL << 40;
+    c->time = INT64_MIN;
+    c->frac = INT64_MIN;
+    c->rate = INT64_MIN;
+    c->users = 1;
+
+    c = test_saved("quota");
+    c->settled = INT64_MIN;
+    c->held = INT64_MAX;
+    c->past_settled = INT64_MAX;
+    c->users = INT64_MAX;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, saved, saved_len - 12);
+    memcpy(saved + saved_len - 4, &crc, 4);
+
+    loader = test_load(1000, saved_len, 0, NGX_OK);
+
+    c = test_counter("rate");
+    test_int(c->held, 0);
+    test_int(c->lows, 0);
+    test_int(c->users, 0);
+    test_int(c->settled, NGX_LLM_LEDGER_MOST);
+
+    c = test_counter("quota");
+    test_int(c->held, 0);
+    test_int(c->users, 0);
+    test_int(c->settled, -NGX_LLM_LEDGER_MOST);
+    test_int(c->past_settled, NGX_LLM_LEDGER_MOST);
+
+    /* lines are counted to it, requests meet it */
+
+    seq.n += 1;
+    test_replay(loader, &seq, 100, 5000);
+    test_replay(NULL, &seq, 100, 5000);
+
+    item = test_item("rate", NGX_LLM_LIMIT_RATE, 600, 1);
+    ngx_llm_ledger_look(&ledger, &item, 5000, TEST_DATE + 5);
+    test_int(item.held, 0);
+    test_ok(item.settled > 600);
+}
+
+
+/*
  * A bucket that is filled by lines again has the level that it had: each line
  * by itself would have leaked long ago.
  */
@@ -616,6 +701,7 @@ main(void)
     test_taken();
     test_slices();
     test_broken();
+    test_forged();
     test_bucket();
 
     free(saved);
