@@ -265,6 +265,15 @@ is($all->{sum}{requests}, 2, 'not charged: is in the sums');
 is($all->{quota}{requests}, 1, 'not charged: in no quota');
 
 
+# numbers that nobody wrote
+
+fresh();
+spew($log, line() =~ s/"prompt_tokens":10,"completion_tokens":5
+                      /"prompt_tokens":9223372036854775807,"completion_tokens":9223372036854775807/xr);
+$all = counted();
+cmp_ok($all->{quota}{tokens}, '>', 1e17, 'a sum of tokens: is no credit');
+
+
 # --- credits and resets -----------------------------------------------------
 
 fresh();

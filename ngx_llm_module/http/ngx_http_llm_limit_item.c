@@ -186,8 +186,10 @@ ngx_http_llm_limit_used(ngx_llm_usage_record_t *rec, ngx_llm_unit_e unit)
         return 0;
     }
 
-    prompt = ngx_max(rec->prompt, 0);
-    completion = ngx_max(rec->completion, 0);
+    /* of a line that somebody wrote they may be any */
+
+    prompt = ngx_min(ngx_max(rec->prompt, 0), NGX_LLM_LIMIT_MAX);
+    completion = ngx_min(ngx_max(rec->completion, 0), NGX_LLM_LIMIT_MAX);
 
     switch (unit) {
 
