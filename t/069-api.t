@@ -829,3 +829,25 @@ invalid parameter "write", it can only be "read"
                                'conf model=m quota tokens=1k/day per=$arg_who', 'conf team=t quota cost=5/month per=key',
                                'made model=m quota tokens=1k/day per=$arg_who', 'made team=t quota cost=5/month per=key',
                                'x-1 model=m quota tokens=1k/day per=$arg_who'), 'whose limit each is of');
+
+
+
+=== TEST 24: a name that the usage log has in another form counts the same after a start
+--- http
+    llm_state $TEST_NGINX_STATE/twentyfour;
+    llm_usage_log $TEST_NGINX_STATE/twentyfour.jsonl;
+    map $http_x_who $who { default $http_x_who; }
+    llm_team t { quota requests=9/day per=key; }
+    llm_key x-* { team t; quota requests=2/day; }
+--- location: llm_auth $who;
+--- errors
+--- do
+    my @names = ("x-\xfcber", 'x-' . '"' x 200);
+    my $status = sub { ask(chat(), headers => { 'X-Who' => $_[0] })->{status} };
+    for my $name (@names) {
+        is($status->($name), 200, 'served') for 1 .. 2;
+        is($status->($name), 429, 'used up');
+    }
+    ok(crash(), 'a kill');
+    is($status->($_), 429, 'still used up') for @names;
+    is(scalar @{(api('GET', 'users'))[1]{data}}, 2, 'no other values');

@@ -178,12 +178,16 @@ ngx_http_llm_account_record(ngx_http_request_t *r,
     rec->id = ctx->id;
     rec->client = r->connection->addr_text;
 
-    if (ctx->key_name.len) {
-        rec->key = ctx->key_name;
-    }
-
     if (ctx->key && ctx->key->team) {
         rec->team = ctx->key->team->name;
+    }
+
+    /* who it is may be any text, and a replay has the log's form of it */
+
+    if (ctx->key_name.len
+        && ngx_http_llm_account_normal(r, &ctx->key_name, &rec->key) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_http_llm_account_tags(r, acc);
@@ -295,7 +299,7 @@ ngx_http_llm_account_admit(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
     if (ctx->key) {
         rc = ngx_http_llm_account_add(r, acc, ctx->key->limits,
-                                      &ctx->key_name);
+                                      &acc->rec.key);
 
         for (team = ctx->key->team; team && rc == NGX_OK; team = team->parent) {
             rc = ngx_http_llm_account_add(r, acc, team->limits, &team->name);
