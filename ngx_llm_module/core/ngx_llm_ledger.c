@@ -139,6 +139,11 @@ ngx_llm_ledger_reserve(ngx_llm_ledger_t *l, ngx_llm_item_t *items,
         return NGX_DECLINED;
     }
 
+    if (n && items[0].change && shm->changing) {
+        ngx_llm_ledger_end(l);
+        return NGX_AGAIN;
+    }
+
     rc = ngx_llm_ledger_check(l, items, n, counter, now, date, which);
 
     if (rc == NGX_OK) {
@@ -156,6 +161,10 @@ ngx_llm_ledger_reserve(ngx_llm_ledger_t *l, ngx_llm_item_t *items,
         ngx_llm_ledger_put(l, &res->seq, 0);
 
         ngx_llm_ledger_hold(l, res, items, n, counter);
+
+        if (n && items[0].change) {
+            ngx_llm_ledger_put(l, &shm->changing, i + 1);
+        }
 
         *resp = i;
     }
@@ -671,6 +680,10 @@ ngx_llm_ledger_finish(ngx_llm_ledger_t *l, ngx_uint_t resi, ngx_uint_t charge,
 
     if (owner->settling == (int64_t) resi + 1) {
         ngx_llm_ledger_put(l, &owner->settling, 0);
+    }
+
+    if (shm->changing == (int64_t) resi + 1) {
+        ngx_llm_ledger_put(l, &shm->changing, 0);
     }
 
     ngx_llm_ledger_put(l, &res->state, NGX_LLM_RES_FREE);

@@ -142,6 +142,7 @@ typedef struct {
     int64_t               max_children; /* per_max= */
     ngx_str_t             value;        /* of per=, for display */
     unsigned              soft:1;       /* counts, never refuses */
+    unsigned              change:1;     /* to be changed by hand */
 
     /* out: */
     int64_t               settled;      /* before this request */
@@ -224,7 +225,8 @@ ngx_int_t ngx_llm_ledger_join_helper(ngx_llm_ledger_t *l, int64_t pid,
  * All limits of a request at once: all pass and are held, or none is touched.
  * NGX_OK: *res is the reservation.  NGX_BUSY: items[*which] refused, its out
  * members say why and for how long.  NGX_DECLINED: no room for a reservation.
- * NGX_AGAIN: it would leave less than some item's margin, ask without.
+ * NGX_AGAIN: it would leave less than some item's margin, ask without; or the
+ * first item is to be changed by hand, and another one is at that moment.
  * n may be 0: a reservation that holds nothing, to be settled with a line.
  * now: ms, the clock of rates; date: seconds, wall clock.
  */

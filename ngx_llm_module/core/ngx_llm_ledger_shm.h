@@ -137,6 +137,9 @@ struct ngx_llm_ledger_shm_s {
     int64_t               res;          /* offset of ngx_llm_res_t[nres] */
     int64_t               free_res;     /* index + 1 */
     int64_t               used_res;
+    int64_t               changing;     /* reservation + 1 that changes a
+                                           limit by hand: one at a time takes
+                                           off what it has seen */
 
     int64_t               evicted;
     int64_t               others;

@@ -217,8 +217,9 @@ ngx_int_t ngx_http_llm_user(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
  * Takes an amount off what a limit with one counter has used: rec->amount, or
  * for a reset all of it.  In: a record with action, limit, key or team, client;
  * it gets the rest.  NGX_OK: it is in force, and in the usage log if there is
- * one; nothing was changed: NGX_BUSY: too many processes; NGX_DECLINED: the
- * zone has no room; NGX_ERROR: its line could not be written.
+ * one; nothing was changed: NGX_BUSY: too many processes, or somebody else
+ * changes a limit at this moment; NGX_DECLINED: the zone has no room;
+ * NGX_ERROR: its line could not be written.
  */
 ngx_int_t ngx_http_llm_account_change(ngx_http_llm_main_conf_t *lmcf,
     ngx_http_llm_limit_t *limit, ngx_uint_t reset,

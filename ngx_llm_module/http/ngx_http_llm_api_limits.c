@@ -255,8 +255,9 @@ ngx_http_llm_api_change(ngx_http_request_t *r, ngx_http_llm_api_call_t *call,
 
     case NGX_BUSY:
         call->rc = ngx_http_llm_api_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                          "busy", "too many processes use "
-                                          "the zone, try again");
+                                          "busy", "another limit is being "
+                                          "changed, or too many processes "
+                                          "use the zone: try again");
         break;
 
     case NGX_DECLINED:

@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_llm_change_settle(ngx_http_llm_main_conf_t *lmcf,
  * What a reset takes off is what is used now.  What others settle before it is
  * applied comes after it, here and at a replay, in whatever order their lines
  * stand: amounts that are added and taken off commute, setting to 0 would not.
+ * Two resets at once would take it off twice: one is told to come again.
  */
 
 ngx_int_t
@@ -45,11 +46,12 @@ ngx_http_llm_account_change(ngx_http_llm_main_conf_t *lmcf,
     /* it holds nothing, and is refused nothing */
 
     item.soft = 1;
+    item.change = 1;
 
     rc = ngx_llm_ledger_reserve(ledger, &item, 1, ngx_current_msec, tp->sec,
                                 &res, &which);
     if (rc != NGX_OK) {
-        return NGX_DECLINED;
+        return (rc == NGX_AGAIN) ? NGX_BUSY : NGX_DECLINED;
     }
 
     /* another process may have begun the next period */

@@ -147,6 +147,7 @@ test_take_off(ngx_llm_item_t *item, int64_t amount, ngx_llm_seq_t *seq,
 
     item->amount = 0;
     item->soft = 1;
+    item->change = 1;
     amount = -amount;
     res = 0;
 

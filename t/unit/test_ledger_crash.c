@@ -486,6 +486,54 @@ test_take_steps(void)
 }
 
 
+/* two who reset a limit at once would take off twice what is used */
+
+static void
+test_two_resets(void)
+{
+    ngx_uint_t        res, which;
+    ngx_llm_item_t    item;
+    ngx_llm_ledger_t  other;
+
+    test_case = "two resets";
+    test_begin();
+
+    item = test_item("quota", NGX_LLM_LIMIT_QUOTA, 1000, 0);
+    test_credit(&item, -70, 0, TEST_DATE);
+    test_int(ledger.shm->changing, 0);
+
+    other = ledger;
+    test_int(ngx_llm_ledger_join(&other, TEST_PID, 5), NGX_OK);
+    test_int(ngx_llm_ledger_reserve(&other, &item, 1, 0, TEST_DATE, &res,
+                                    &which),
+             NGX_OK);
+    test_int(item.settled, 70);
+
+    test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, 0, TEST_DATE, &res,
+                                    &which),
+             NGX_AGAIN);
+
+    /* requests do not wait for it */
+
+    item.change = 0;
+    test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, 0, TEST_DATE, &res,
+                                    &which),
+             NGX_OK);
+    ngx_llm_ledger_release(&ledger, res, 0);
+    test_ok(ledger.shm->changing != 0);
+
+    /* nor do others when it has died */
+
+    test_reap();
+    test_int(ledger.shm->changing, 0);
+
+    test_credit(&item, 70, 0, TEST_DATE);
+    test_int(test_settled("quota"), 0);
+    test_int(ledger.shm->changing, 0);
+    test_int(ledger.shm->used_res, 0);
+}
+
+
 /*
  * Two helpers, of the configuration before and of the one after, look at the
  * same time for what a process left: one of them clears it up.
@@ -598,6 +646,7 @@ main(void)
     test_steps();
     test_reaper_steps();
     test_take_steps();
+    test_two_resets();
     test_two_reapers();
     test_helpers();
 
