@@ -4,11 +4,14 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Digest::SHA qw(sha256_hex);
 use Test::Nginx::Socket;
 use Gateway;
 
 repeat_each(1);
 plan 'no_plan';
+
+$ENV{TEST_NGINX_SECRET} = 'sha256:' . sha256_hex('sk-a');
 
 gateway(
     providers => ['a'],
@@ -147,3 +150,35 @@ for ('"prompt":1', '"prompt":"a","max_tokens":"x"', '"prompt":"a","stop":1') {
        '400 invalid_request_error null', $_);
 }
 --- provider_a: dialect anthropic;
+
+
+
+=== TEST 5: all answers that are asked for are held
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; quota output_tokens=100000/day; }
+--- location: llm_auth on;
+--- do
+my $held = sub {
+    my $chunk = '{"id":"c","object":"text_completion","choices":[%s]%s}';
+    provider('a')->play("sse\n" . join("sleep 0.1\n", map { "data $_\n" }
+        sprintf($chunk, '{"text":"x","index":0,"finish_reason":null}', ''),
+        sprintf($chunk, '', ',"usage":{"prompt_tokens":4,"completion_tokens":0,"total_tokens":4}'),
+        '[DONE]') . "end\n");
+    my $res = ask('{"model":"m","max_tokens":1000,"stream":true,' . $_[0] . '}',
+                  path => '/v1/completions', headers => { Authorization => 'Bearer sk-a' });
+    is($res->{status}, 200, $_[0]);
+    return 100000 - $res->{headers}{'x-ratelimit-remaining-tokens'};
+};
+is($held->('"prompt":"a"'), 1000, 'one');
+is($held->('"prompt":["a"]'), 1000, 'a list of one');
+is($held->('"prompt":[1,2,3,4]'), 1000, 'token ids');
+is($held->('"prompt":["a","b","c"]'), 3000, 'three prompts');
+is($held->('"prompt":[[1,2],[3]]'), 2000, 'token ids of two');
+is($held->('"prompt":"a","n":2'), 2000, 'two choices');
+is($held->('"prompt":"a","best_of":5'), 5000, 'the best of five');
+is($held->('"prompt":["a","b"],"n":2,"best_of":5'), 10000, 'of each prompt');
+for my $more ('"n":"5"', '"best_of":"5"', '"n":0', '"n":1000', '"best_of":1.5') {
+    my $res = ask('{"model":"m","prompt":"p",' . $more . '}', path => '/v1/completions',
+                  headers => { Authorization => 'Bearer sk-a' });
+    is(error_of($res), '400 invalid_request_error null', $more);
+}

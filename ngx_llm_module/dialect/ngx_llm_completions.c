@@ -200,7 +200,8 @@ static ngx_int_t
 ngx_llm_completions_member(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
     ngx_llm_error_t *err)
 {
-    ngx_uint_t        id;
+    int64_t     n;
+    ngx_uint_t  id;
 
 #define ngx_llm_completions_is(s)                                            \
     (node->key.len == sizeof(s) - 1                                          \
@@ -236,6 +237,19 @@ ngx_llm_completions_member(ngx_llm_chat_t *chat, ngx_llm_json_t *node,
     }
 
     id = ngx_llm_param_find(&node->key);
+
+    if (id == NGX_LLM_PARAM_N || id == NGX_LLM_PARAM_BEST_OF) {
+
+        if (ngx_llm_json_int(node, &n) != NGX_OK
+            || n < 1 || n > NGX_LLM_COMPLETIONS_CHOICES)
+        {
+            return ngx_llm_error(chat->pool, err, 400,
+                                 "invalid_request_error", NULL,
+                                 (char *) ngx_llm_param_name(id)->data,
+                                 "\"%V\" must be an integer from 1 to %d",
+                                 &node->key, NGX_LLM_COMPLETIONS_CHOICES);
+        }
+    }
 
     if (id < NGX_LLM_PARAMS) {
         chat->param[id] = node;

@@ -17,8 +17,9 @@
 #define NGX_HTTP_LLM_TYPICAL_FIRST  1024        /* tokens */
 #define NGX_HTTP_LLM_TYPICAL_UNIT   256         /* of a token */
 
-/* answers asked for at once */
+/* answers asked for at once, and those to all prompts of a request */
 #define NGX_HTTP_LLM_AMOUNT_MAX_N   1024
+#define NGX_HTTP_LLM_AMOUNT_ALL     10000000
 
 /* no request has more tokens */
 #define NGX_HTTP_LLM_AMOUNT_MAX     1000000000
@@ -40,6 +41,8 @@ static int64_t ngx_http_llm_amount_prompt(ngx_http_llm_ctx_t *ctx,
 static int64_t ngx_http_llm_amount_limit(ngx_http_llm_ctx_t *ctx,
     ngx_http_llm_deployment_t *dep, int64_t typical);
 static int64_t ngx_http_llm_amount_choices(ngx_llm_chat_t *chat);
+static int64_t ngx_http_llm_amount_count(ngx_llm_chat_t *chat,
+    ngx_uint_t param);
 static int64_t ngx_http_llm_amount_max(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_http_llm_deployment_t *dep);
 static int64_t ngx_http_llm_amount_cost(ngx_http_request_t *r,
@@ -187,13 +190,41 @@ ngx_http_llm_amount_limit(ngx_http_llm_ctx_t *ctx,
 }
 
 
+/* answers that are made, whether or not the client gets to see them */
+
 static int64_t
 ngx_http_llm_amount_choices(ngx_llm_chat_t *chat)
 {
+    int64_t          n, prompts;
+    ngx_llm_json_t  *node;
+
+    n = ngx_max(ngx_http_llm_amount_count(chat, NGX_LLM_PARAM_N),
+                ngx_http_llm_amount_count(chat, NGX_LLM_PARAM_BEST_OF));
+
+    /* of each prompt: texts, or lists of token ids */
+
+    node = chat->param[NGX_LLM_PARAM_PROMPT];
+    node = node ? node->child : NULL;
+
+    if (node == NULL || node->type == NGX_LLM_JSON_NUMBER) {
+        return n;
+    }
+
+    for (prompts = 0; node; node = node->next) {
+        prompts++;
+    }
+
+    return ngx_min(n * prompts, NGX_HTTP_LLM_AMOUNT_ALL);
+}
+
+
+static int64_t
+ngx_http_llm_amount_count(ngx_llm_chat_t *chat, ngx_uint_t param)
+{
     int64_t  n;
 
-    if (chat->param[NGX_LLM_PARAM_N] == NULL
-        || ngx_llm_json_int(chat->param[NGX_LLM_PARAM_N], &n) != NGX_OK
+    if (chat->param[param] == NULL
+        || ngx_llm_json_int(chat->param[param], &n) != NGX_OK
         || n < 1)
     {
         return 1;
