@@ -1019,3 +1019,21 @@ ok from b
     is($res->{status}, 200, 'served');
     my ($left) = left($res, 'tokens') =~ m{/(\d+)};
     cmp_ok($left, '<=', 970, 'thirty of prompts are charged');
+
+
+
+=== TEST 58: two limits in one request say the same, a provider may go by either
+--- http
+    llm_key k { secret $TEST_NGINX_SECRET; cap on; quota output_tokens=100/day; }
+    llm_key l { secret $TEST_NGINX_SECRET_B; quota output_tokens=100/day; }
+--- do
+    my $sent = sub { my $body = asked(); return CORE::join ' ', $body =~ m{"(max_\w+":-?\d+)}g };
+    provider('a')->play(plain(10, 0));
+    is(a(max_tokens => 5000, max_completion_tokens => 1)->{status}, 200, 'one is much');
+    is($sent->(), 'max_completion_tokens":1 max_tokens":1', 'it says the other');
+    for my $limit (5000, -1) {
+        is(a(max_tokens => 1, max_completion_tokens => $limit)->{status}, 200, "the other is $limit");
+        is($sent->(), 'max_completion_tokens":100 max_tokens":100', 'what is left');
+    }
+    b(max_tokens => 8, max_completion_tokens => 8);
+    is($sent->(), 'max_completion_tokens":8 max_tokens":8', 'two that are the same');

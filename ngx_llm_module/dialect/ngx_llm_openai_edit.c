@@ -14,6 +14,8 @@
 
 static ngx_int_t ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_array_t *edits, ngx_llm_json_t **second);
+static ngx_int_t ngx_llm_openai_edit_second(ngx_llm_chat_t *chat,
+    ngx_llm_target_t *target, ngx_array_t *edits);
 static ngx_int_t ngx_llm_openai_edit_members(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_json_t *second, ngx_array_t *removed);
 static ngx_uint_t ngx_llm_openai_lacks(ngx_llm_target_t *target,
@@ -51,7 +53,7 @@ ngx_llm_openai_edit_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     if (target->quirks == NULL && target->lacks == 0 && target->sets == NULL) {
-        return NGX_OK;
+        return ngx_llm_openai_edit_second(chat, target, edits);
     }
 
     if (ngx_array_init(&removed, chat->pool, 4, sizeof(ngx_llm_json_t *))
@@ -174,7 +176,7 @@ ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     name = ngx_llm_openai_limit_name(target);
 
     if (name == NULL) {
-        return NGX_OK;
+        return ngx_llm_openai_edit_second(chat, target, edits);
     }
 
     old = ngx_llm_json_get(chat->root, "max_tokens");
@@ -195,6 +197,43 @@ ngx_llm_openai_edit_limit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     return ngx_llm_edit_rename(new, name, edits);
+}
+
+
+/* where it is not known by which one the provider goes they say the same */
+
+static ngx_int_t
+ngx_llm_openai_edit_second(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+    ngx_array_t *edits)
+{
+    ngx_str_t       *value;
+    ngx_uint_t       i;
+    ngx_llm_set_t   *set;
+    ngx_llm_json_t  *old, *new;
+
+    old = ngx_llm_json_set(chat->root, "max_tokens");
+    new = ngx_llm_json_set(chat->root, "max_completion_tokens");
+
+    if (old == NULL || new == NULL) {
+        return NGX_OK;
+    }
+
+    value = &new->raw;
+    set = target->sets ? target->sets->elts : NULL;
+
+    for (i = 0; set && i < target->sets->nelts; i++) {
+
+        if (!set[i].call && ngx_llm_request_limit(&set[i])) {
+
+            if (set[i].force) {
+                value = &set[i].node->raw;
+            }
+
+            break;
+        }
+    }
+
+    return ngx_llm_edit_add(edits, old->raw.data, old->raw.len, value);
 }
 
 
