@@ -364,6 +364,8 @@ ngx_llm_ledger_verdict_rate(ngx_llm_counter_t *c, ngx_llm_item_t *item)
                         - item->limit) * item->rate_time - c->frac
             + item->rate - 1) / item->rate;
 
+    wait = ngx_min(wait, NGX_LLM_LEDGER_MOST);
+
     item->wait = ngx_max((int64_t) wait, 1);
 }
 

@@ -246,6 +246,32 @@ test_cases(void)
 }
 
 
+/* a bucket that leaks for longer than there are milliseconds */
+
+static void
+test_wait(void)
+{
+    ngx_uint_t      res, which;
+    ngx_llm_item_t  item;
+
+    test_case = "wait";
+    test_ledger();
+
+    item = test_item("rate", NGX_LLM_LIMIT_RATE, 1000000000000000000LL,
+                     1000000000000000000LL);
+    item.rate = 1;
+    item.rate_time = 86400000;
+
+    test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, 0, TEST_DATE, &res,
+                                    &which),
+             NGX_OK);
+    test_int(ngx_llm_ledger_reserve(&ledger, &item, 1, 0, TEST_DATE, &res,
+                                    &which),
+             NGX_BUSY);
+    test_int(item.wait, NGX_LLM_LEDGER_MOST);
+}
+
+
 static void
 test_model_leak(int64_t now)
 {
@@ -440,6 +466,7 @@ main(void)
     test_reset();
 
     test_cases();
+    test_wait();
 
     test_case = "idle";
     test_load(20, 5000, 0, 10);
