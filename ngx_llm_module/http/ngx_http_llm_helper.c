@@ -724,10 +724,15 @@ ngx_http_llm_helper_user(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (setgid(ccf->group) == -1
-        || initgroups(ccf->username, ccf->group) == -1
-        || setuid(ccf->user) == -1)
-    {
+    /* as nginx's own processes do */
+
+    if (initgroups(ccf->username, ccf->group) == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "initgroups(%s, %d) failed",
+                      ccf->username, ccf->group);
+    }
+
+    if (setgid(ccf->group) == -1 || setuid(ccf->user) == -1) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
                       "user \"%s\" could not be taken on, no last snapshot is "
                       "taken", ccf->username);
