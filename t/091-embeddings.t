@@ -660,3 +660,24 @@ like($res->{body}, qr/"prompt_tokens":1001,"total_tokens":1001/,
      "usage in sum");
 --- provider_a: preset voyage;
 --- model: deployment a up-a;
+
+
+
+=== TEST 23: what the answers of all parts come to is bounded
+--- do
+my $more = ',"more":"' . 'x' x (22 * 1024 * 1024) . '"}';
+my @part = map { my $s = $_; $s =~ s/\}\n\z/$more\n/; $s }
+           openai(map { "[$_]" } 0 .. 9), openai(map { "[$_]" } 10 .. 19),
+           openai('[20]');
+
+provider('a')->play(join "==\n", @part);
+
+my $res = embed(input => '[' . join(',', map { "\"t$_\"" } 0 .. 20) . ']');
+
+is(scalar provider('a')->seen, 3, "requests");
+is(error_of($res), '502 server_error provider_error', "refused");
+like($res->{headers}{'x-llm-attempts'}, qr/^1$/, "one attempt");
+--- provider_a: preset dashscope;
+--- model: deployment a up-a;
+--- error_log
+llm provider "a" sent answers of more than 67108864 bytes

@@ -20,6 +20,7 @@ typedef struct {
     ngx_uint_t               parts;
     ngx_uint_t               max;       /* inputs of a part */
     size_t                   max_bytes; /* of them; 0: any */
+    size_t                   bytes;     /* of the answers, which stay */
     ngx_array_t             *dropped;   /* before anything is written */
 } ngx_http_llm_embed_state_t;
 
@@ -29,6 +30,7 @@ static ngx_int_t ngx_http_llm_embed_read(ngx_http_request_t *r,
 static ngx_int_t ngx_http_llm_embed_request(ngx_http_llm_attempt_t *at);
 static void ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state,
     ngx_uint_t left);
+static size_t ngx_http_llm_embed_size(ngx_llm_embed_t *part);
 static ngx_int_t ngx_http_llm_embed_overlay(ngx_http_llm_attempt_t *at,
     ngx_llm_embed_t *embed);
 static ngx_int_t ngx_http_llm_embed_part(ngx_http_llm_attempt_t *at,
@@ -177,6 +179,27 @@ ngx_http_llm_embed_take(ngx_http_llm_embed_state_t *state, ngx_uint_t left)
 }
 
 
+/* of the texts of a part */
+
+static size_t
+ngx_http_llm_embed_size(ngx_llm_embed_t *part)
+{
+    size_t           size;
+    ngx_uint_t       i;
+    ngx_llm_json_t  *node;
+
+    size = 0;
+    node = part->first;
+
+    for (i = 0; i < part->n; i++) {
+        size += node->raw.len;
+        node = node->next;
+    }
+
+    return size;
+}
+
+
 /* what is dropped and set, as if the client had said so */
 
 static ngx_int_t
@@ -317,7 +340,9 @@ ngx_http_llm_embed_write(ngx_http_llm_attempt_t *at,
     ngx_llm_out_init(&out, at->request->pool, NULL, 0,
                      NGX_HTTP_LLM_MAX_ANSWER);
 
-    if (ngx_llm_out_reserve(&out, chat->text.len + 512) != NGX_OK) {
+    if (ngx_llm_out_reserve(&out, ngx_http_llm_embed_size(&state->part) + 512)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -398,6 +423,17 @@ ngx_http_llm_embed_answer(ngx_http_llm_attempt_t *at)
 
     text.data = at->body.start;
     text.len = ngx_llm_out_len(&at->body);
+
+    state->bytes += text.len;
+
+    if (state->bytes > NGX_HTTP_LLM_MAX_ANSWER) {
+        ngx_log_error(NGX_LOG_WARN, at->request->connection->log, 0,
+                      "llm provider \"%V\" sent answers of more than %uz "
+                      "bytes", &at->provider->name,
+                      (size_t) NGX_HTTP_LLM_MAX_ANSWER);
+
+        return NGX_DECLINED;
+    }
 
     root = ngx_llm_embed_parse(answer, &text);
 
