@@ -84,17 +84,19 @@ ngx_llm_batch_end(ngx_llm_batch_t *batch)
 static ngx_int_t
 ngx_llm_batch_char(ngx_llm_batch_t *batch, u_char c)
 {
-    if (c == LF) {
+    /* for some a CR ends a line, too */
+
+    if (c == LF || c == CR) {
 
         if (batch->state != NGX_LLM_BATCH_BETWEEN) {
             return ngx_llm_batch_bad(batch, "is not whole");
         }
 
-        batch->line++;
+        batch->line += (c == LF);
         return NGX_OK;
     }
 
-    if (c == ' ' || c == '\t' || c == CR) {
+    if (c == ' ' || c == '\t') {
         return NGX_OK;
     }
 
@@ -170,7 +172,9 @@ ngx_llm_batch_char(ngx_llm_batch_t *batch, u_char c)
             return NGX_OK;
         }
 
-        if (c != '"' && c > ' ') {
+        /* beyond ASCII there are ends of lines, but no values */
+
+        if (c != '"' && c > ' ' && c < 0x7f) {
             batch->state = NGX_LLM_BATCH_REST;
             return NGX_OK;
         }

@@ -147,6 +147,13 @@ test_inputs(void)
     test_input("[]", "1 is no JSON object");
     test_input("{\"body\":{\"model\":\"a\"}}\n{\"body\"\n:1}",
                "a@1;2 is not whole");
+    test_input("{\"a\":[\r{\"body\":{\"model\":\"a\"}}\r]}",
+               "1 is not whole");
+    test_input("{}\r{\"body\":{\"model\":\"a\"}}\r", "a@1;");
+    test_input("{\"a\":[\xe2\x80\xa8{\"body\":{\"model\":\"a\"}}]}",
+               "1 is not valid JSON");
+    test_input("{\"a\":[\xc2\x85{\"body\":{\"model\":\"a\"}}]}",
+               "1 is not valid JSON");
     test_input("{\"body\":{", "1 is not whole");
     test_input("{\"a\":\"x\ny\"}", "1 is not valid JSON");
     test_input("{\"a\":\"x\ty\"}", "1 is not valid JSON");
