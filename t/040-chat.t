@@ -41,7 +41,7 @@ for my $body (
     # the name written in escapes
 
     '{"\u006dodel":"\u006d","messages":[{"role":"user","content":"x"}],'
-    . '"k":1,"K":1}',
+    . '"k":1,"KK":1}',
 
     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\""
     . "\xc3\xa9\xf0\x9f\x98\x80\"}],\"tools\":[{\"type\":\"function\","

@@ -429,7 +429,9 @@ ngx_llm_json_cmp_key(ngx_llm_json_t *one, ngx_llm_json_t *two)
         return (one->key.len < two->key.len) ? -1 : 1;
     }
 
-    return ngx_memcmp(one->key.data, two->key.data, one->key.len);
+    /* some who read it make no difference between cases */
+
+    return ngx_strncasecmp(one->key.data, two->key.data, one->key.len);
 }
 
 

@@ -151,7 +151,7 @@ int64_t ngx_llm_json_count(ngx_llm_json_t *node, char *name, int64_t def);
 
 ngx_uint_t ngx_llm_json_true(ngx_llm_json_t *node, char *name);
 
-/* the first member name that stands twice in an object, else NULL */
+/* the first member name that stands twice in an object, in any case, or NULL */
 ngx_str_t *ngx_llm_json_duplicate(ngx_llm_json_t *object);
 
 

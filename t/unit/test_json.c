@@ -806,6 +806,12 @@ test_duplicates(void)
         test_str(*found, "b");
     }
 
+    found = ngx_llm_json_duplicate(test_parse("{\"model\":1,\"a\":1,"
+                                              "\"moDel\":2}"));
+    if (test_ok(found != NULL)) {
+        test_str(*found, "model");
+    }
+
     /* so many that each with each would take minutes */
 
     n = 120000;
