@@ -34,8 +34,11 @@ ngx_llm_embed_answer_init(ngx_llm_embed_answer_t *answer, ngx_pool_t *pool,
     ngx_llm_usage_init(&answer->usage);
 
     answer->vectors = ngx_pcalloc(pool, n * sizeof(ngx_llm_vector_t));
+    if (answer->vectors == NULL) {
+        return NGX_ERROR;
+    }
 
-    return answer->vectors ? NGX_OK : NGX_ERROR;
+    return ngx_array_init(&answer->found, pool, 16, sizeof(ngx_llm_vector_t));
 }
 
 
@@ -51,12 +54,7 @@ ngx_llm_embed_parse(ngx_llm_embed_answer_t *answer, ngx_str_t *text)
         return NULL;
     }
 
-    if (ngx_array_init(&answer->found, answer->pool, 16,
-                       sizeof(ngx_llm_vector_t))
-        != NGX_OK)
-    {
-        return NULL;
-    }
+    answer->found.nelts = 0;
 
     /* what stands for a vector is never longer than it but for "[1]" */
 
@@ -281,6 +279,10 @@ ngx_llm_embed_found(ngx_llm_embed_answer_t *answer, u_char *p, u_char *last,
     ngx_uint_t base64, ngx_llm_out_t *out)
 {
     ngx_llm_vector_t  *vector;
+
+    if (answer->found.nelts == NGX_LLM_EMBED_FOUND) {
+        return NGX_ERROR;
+    }
 
     ngx_llm_out_char(out, '[');
     ngx_llm_out_int(out, answer->found.nelts);

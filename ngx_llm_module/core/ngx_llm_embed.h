@@ -19,6 +19,9 @@
 /* inputs of a request, as OpenAI has it */
 #define NGX_LLM_EMBED_MAX  2048
 
+/* lists of numbers in an answer, those that are no vectors included */
+#define NGX_LLM_EMBED_FOUND  65536
+
 
 typedef struct ngx_llm_embed_dialect_s  ngx_llm_embed_dialect_t;
 

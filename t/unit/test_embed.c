@@ -17,6 +17,7 @@ static void test_round(void);
 static void test_random(void);
 static void test_decode(void);
 static void test_parse(void);
+static void test_many(void);
 static void test_parsed(const char *text, ngx_uint_t n, const char *first);
 
 
@@ -28,6 +29,7 @@ main(void)
     test_random();
     test_decode();
     test_parse();
+    test_many();
 
     return test_done("embed");
 }
@@ -281,4 +283,38 @@ test_parse(void)
     test_parsed("[1,2", 0, NULL);
     test_parsed("\"abc\\", 0, NULL);
     test_parsed("", 0, NULL);
+}
+
+
+/* a provider may send any number of vectors, but not for nothing */
+
+static void
+test_many(void)
+{
+    u_char                  *p;
+    ngx_str_t                s;
+    ngx_uint_t               i, n;
+    ngx_llm_embed_answer_t   answer;
+
+    for (i = 0; i < 2; i++) {
+        test_reset();
+        test_case = i ? "too many" : "as many";
+
+        n = NGX_LLM_EMBED_FOUND + i;
+
+        s.data = ngx_pnalloc(test_pool, n * 4 + 2);
+        p = s.data;
+        *p++ = '[';
+
+        while (n--) {
+            p = ngx_cpymem(p, "[1],", 4);
+        }
+
+        p[-1] = ']';
+        s.len = p - s.data;
+
+        test_int(ngx_llm_embed_answer_init(&answer, test_pool, 1), NGX_OK);
+        test_ok((ngx_llm_embed_parse(&answer, &s) != NULL) == (i == 0));
+        test_ok(answer.found.nelts == NGX_LLM_EMBED_FOUND);
+    }
 }
