@@ -475,3 +475,72 @@ is(error_of(with('{"modelId":"luma.ray-v2:0"}')),
    '403 permission_error model_not_allowed', "another");
 is(scalar(my @seen = provider('a')->seen), 1, "requests");
 --- provider_a: dialect bedrock; region us-east-1; key none;
+
+
+
+=== TEST 18: other ways to say which model it is
+--- config eval: $::config
+--- http eval
+"    llm_key one { secret env:LLM_TEST_ONE; models gpt-* m; }\n"
+. "    llm_key all { secret env:LLM_TEST_ALL; }\n"
+--- do
+provider('a')->play("json {\"ok\":1}\n");
+
+sub by {
+    my ($key, $path, $body, %header) = @_;
+
+    return ask($body, path => "/keys/$path",
+               headers => { Authorization => "Bearer $key", %header })
+        ->{status};
+}
+
+is(by('one', 'x', '{"a":1}'), 200, "a provider of one of its models");
+is(by('one', 'x', '{"a":1}', 'X-Amzn-SageMaker-Target-Model' => 'other'), 403,
+   "a header");
+
+# other names
+
+for my $name ('model_id', 'modelId') {
+    is(by('one', 'x', "{\"$name\":\"other\"}"), 403, $name);
+    is(by('one', 'x', "{\"$name\":\"gpt-a\"}"), 200, "$name, its own");
+    is(by('all', 'x', "{\"$name\":\"other\"}"), 200, "$name, any");
+}
+
+is(by('one', 'x', '{"model":"gpt-a","model_id":"other"}'), 200,
+   "that is no name here");
+is(by('one', 'x', '{"Model":"other"}'), 403, "in another case");
+is(by('one', 'x', '{"model":"gpt-a","MODEL":"other"}'), 400, "both");
+
+# inside, where nothing says it outside
+
+is(by('one', 'messages/batches',
+      '{"requests":[{"params":{"model":"other"}}]}'), 403, "in a list");
+is(by('one', 'messages/batches', '{"requests":[{"params":{"model":"gpt-a"}},'
+      . '{"params":{"model":"gpt-b"}}]}'), 200, "its own");
+is(by('one', 'messages/batches', '{"requests":[{"params":{"model":"gpt-a"}},'
+      . '{"params":{"model":"other"}}]}'), 403, "the second");
+is(by('one', 'x', '{"a":{"model":{"model":"other"}}}'), 400, "no string");
+is(by('one', 'x', '{"a":{"mod\u0065l":"other"}}'), 400, "an escaped name");
+is(by('one', 'x', '{"a":{"model":"gpt-\u0061"}}'), 403, "an escaped value");
+is(by('one', 'x', '{"a":{"model":"' . 'x' x 300 . '"}}'), 400, "a long one");
+is(by('all', 'x', '{"a":{"model":"other"}}'), 200, "a key for all");
+
+# other encodings
+
+my $text = '{"model":"other"}';
+
+is(by('one', 'x', "\xef\xbb\xbf$text"), 400, "a byte order mark");
+is(by('one', 'x', join('', map { "$_\0" } split //, $text)), 400, "UTF-16");
+is(by('one', 'x', join('', map { "\0$_" } split //, $text)), 400,
+   "UTF-16, the other way");
+is(by('one', 'x', "[$text]"), 400, "a list");
+is(by('all', 'x', "[$text]"), 200, "a list, of a key for all");
+
+# queries
+
+is(by('one', 'listen?model=gpt-a&x=1', '{"a":1}'), 200, "in the query, its own");
+is(by('one', "listen?$_", '{"a":1}'), 403, $_)
+    for 'model=other', 'a=1&mod%65l=other', 'model=gpt-a&MODEL=other',
+        'model_id=o%74her', 'model=gpt-a%00' . 'x' x 300;
+is(by('all', 'listen?model=other', '{"a":1}'), 200, "of a key for all");
+--- model: deployment a up-a;

@@ -196,3 +196,23 @@ ask('{}', path => "$::path/invoke");
 is(sent()->{headers}{authorization}, 'Bearer ABSKexample', "bearer");
 ok(!exists sent()->{headers}{'x-amz-date'}, "no signature");
 is(scalar(() = sent()->{head} =~ /^authorization:/mgi), 1, "once");
+
+
+
+=== TEST 7: a query that is too long to be signed
+--- do
+provider('a')->play("json {}\n");
+
+my $res = ask('{}', path => "$::path/invoke?" . join('&', ('a=1') x 64));
+
+is($res->{status}, 200, "as many parameters as there may be");
+ok(signature(sent(), @::aws), "signature");
+
+for my $query (join('&', ('a=1') x 65), 'a=' . '%' x 16384) {
+    is(error_of(ask('{}', path => "$::path/invoke?$query")),
+       '414 invalid_request_error null', "too many, or too long");
+}
+
+is(scalar provider('a')->seen, 1, "not sent");
+--- http
+    large_client_header_buffers 4 64k;

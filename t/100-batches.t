@@ -171,3 +171,24 @@ print {$socket} "POST /v1/files?provider=a HTTP/1.1\r\nHost: h\r\n"
 
 is(read_response($socket)->{status}, 400, "refused");
 is(scalar provider('a')->seen, 0, "nothing goes out");
+
+
+
+=== TEST 7: a batch of which the body names a model
+--- do
+provider('a')->play("json {}\n");
+
+for my $case (['{"input_file_id":"file-1","endpoint":"/v1/x"}', 200],
+              ['{"input_file_id":"file-1","model_id":"gpt-b"}', 403],
+              ['{"input_file_id":"file-1","model":"gpt-a"}', 200],
+              ['{"requests":[{"body":{"model":"gpt-b"}}]}', 403],
+              ["\xef\xbb\xbf{\"model\":\"gpt-b\"}", 400])
+{
+    is(ask($case->[0], path => '/v1/batches?provider=a',
+           headers => { Authorization => 'Bearer one' })->{status},
+       $case->[1], $case->[0]);
+}
+
+is(ask('{"model":"gpt-b"}', path => '/v1/batches?provider=a',
+       headers => { Authorization => 'Bearer all' })->{status}, 200,
+   'a key without "models"');

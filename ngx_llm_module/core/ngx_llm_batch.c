@@ -281,14 +281,15 @@ ngx_llm_batch_close(ngx_llm_batch_t *batch, u_char c)
 }
 
 
-/* is it "body", or "model" in it? */
+/* is it "body", or "model" in it?  Some make no difference between cases */
 
 static void
 ngx_llm_batch_named(ngx_llm_batch_t *batch)
 {
     if (batch->depth == 1) {
         batch->body = (batch->name_len == sizeof("body") - 1
-                       && ngx_memcmp(batch->name, "body", batch->name_len)
+                       && ngx_strncasecmp(batch->name, (u_char *) "body",
+                                          batch->name_len)
                           == 0);
         return;
     }
@@ -296,7 +297,9 @@ ngx_llm_batch_named(ngx_llm_batch_t *batch)
     batch->found = (batch->depth == 2
                     && batch->body
                     && batch->name_len == sizeof("model") - 1
-                    && ngx_memcmp(batch->name, "model", batch->name_len) == 0);
+                    && ngx_strncasecmp(batch->name, (u_char *) "model",
+                                       batch->name_len)
+                       == 0);
 }
 
 

@@ -186,6 +186,13 @@ ngx_llm_meter_keep(ngx_llm_meter_t *meter, u_char *p, size_t len)
 static ngx_int_t
 ngx_llm_meter_char(ngx_llm_meter_t *meter, u_char c)
 {
+    if (c == '\0') {
+
+        /* UTF-16, which some read */
+
+        meter->odd = 1;
+    }
+
     switch (meter->state) {
 
     case NGX_LLM_METER_START:
@@ -354,9 +361,13 @@ ngx_llm_meter_key(ngx_llm_meter_t *meter)
         return;
     }
 
+    /* some who read it make no difference between cases */
+
     for (i = 0; meter->names[i]; i++) {
         if (meter->name_len == ngx_strlen(meter->names[i])
-            && ngx_memcmp(meter->name, meter->names[i], meter->name_len) == 0)
+            && ngx_strncasecmp(meter->name, (u_char *) meter->names[i],
+                               meter->name_len)
+               == 0)
         {
             meter->found = i + 1;
             meter->found_depth = meter->depth;

@@ -44,8 +44,9 @@ typedef struct {
     u_char              name[NGX_LLM_METER_NAME];
     unsigned            sse:1;
     unsigned            escaped:1;  /* a backslash came */
-    unsigned            odd:1;      /* out: a name was escaped, or a value
-                                       that is looked for was too long */
+    unsigned            odd:1;      /* out: a name was escaped, a value that
+                                       is looked for too long, or a byte was
+                                       no text */
     unsigned            object:1;   /* out: it begins as an object */
 } ngx_llm_meter_t;
 

@@ -15,9 +15,6 @@
 #define NGX_LLM_SIGV4_MAX        65536
 #define NGX_LLM_SIGV4_SHA256     32
 
-/* parameters of a query */
-#define NGX_LLM_SIGV4_ARGS       64
-
 
 typedef struct {
     ngx_llm_sigv4_t  *sign;

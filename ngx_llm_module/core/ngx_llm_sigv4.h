@@ -17,6 +17,10 @@
 /* headers that are signed, those of the signature's own included */
 #define NGX_LLM_SIGV4_HEADERS  16
 
+/* parameters of a query; bytes of a path with it that can be signed anyway */
+#define NGX_LLM_SIGV4_ARGS     64
+#define NGX_LLM_SIGV4_PATH     16384
+
 
 /* what is signed; all plain */
 

@@ -10,28 +10,13 @@
 #include "ngx_llm_sigv4.h"
 
 
-typedef struct {
-    const ngx_llm_dialect_t   *dialect;
-    char                      *members[4];  /* ends with NULL */
-    ngx_str_t                  path;        /* the name follows */
-    ngx_uint_t                 parts;       /* of a name in a path */
-} ngx_http_llm_relay_place_t;
-
-
-static ngx_http_llm_relay_place_t *ngx_http_llm_relay_place(
-    ngx_http_llm_provider_t *provider);
 static ngx_int_t ngx_http_llm_relay_any(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_str_t *rest, ngx_llm_error_t *err);
-static ngx_int_t ngx_http_llm_relay_any_feed(ngx_http_request_t *r,
-    void *data, u_char *p, u_char *last);
-static ngx_int_t ngx_http_llm_relay_any_member(void *data, ngx_uint_t name,
-    ngx_str_t *raw);
+static ngx_int_t ngx_http_llm_relay_signable(ngx_str_t *rest);
 static ngx_int_t ngx_http_llm_relay_read(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_read_direct(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
-static ngx_int_t ngx_http_llm_relay_path_model(ngx_http_request_t *r,
-    ngx_http_llm_ctx_t *ctx);
 static ngx_int_t ngx_http_llm_relay_choose(ngx_http_request_t *r,
     ngx_http_llm_relay_t *relay, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_relay_body_filter(ngx_http_request_t *r,
@@ -126,30 +111,6 @@ const ngx_http_llm_path_t  ngx_http_llm_relay_path = {
 };
 
 
-#define ngx_http_llm_relay_own(name)                                         \
-    { "model", "stream", name, NULL }
-
-
-/* where a dialect's own API names the model; the first row is any other's */
-
-static ngx_http_llm_relay_place_t  ngx_http_llm_relay_places[] = {
-
-    { NULL, ngx_http_llm_relay_own(NULL), ngx_null_string, 1 },
-
-    { &ngx_llm_bedrock, ngx_http_llm_relay_own("modelId"),
-      ngx_null_string, 1 },
-
-    { &ngx_llm_sagemaker, ngx_http_llm_relay_own(NULL),
-      ngx_string("/endpoints/"), 1 },
-
-    { &ngx_llm_watsonx, ngx_http_llm_relay_own("model_id"),
-      ngx_null_string, 1 },
-
-    { &ngx_llm_replicate, ngx_http_llm_relay_own("version"),
-      ngx_null_string, 2 }
-};
-
-
 ngx_int_t
 ngx_http_llm_relay_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_str_t *rest, ngx_llm_error_t *err)
@@ -164,23 +125,6 @@ ngx_http_llm_relay_begin(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ctx->call_data = relay;
 
     return NGX_OK;
-}
-
-
-static ngx_http_llm_relay_place_t *
-ngx_http_llm_relay_place(ngx_http_llm_provider_t *provider)
-{
-    ngx_uint_t  i, n;
-
-    n = sizeof(ngx_http_llm_relay_places) / sizeof(ngx_http_llm_relay_place_t);
-
-    for (i = 1; i < n; i++) {
-        if (ngx_http_llm_relay_places[i].dialect == provider->dialect) {
-            return &ngx_http_llm_relay_places[i];
-        }
-    }
-
-    return &ngx_http_llm_relay_places[0];
 }
 
 
@@ -229,23 +173,25 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
             ctx->dialect = relay->provider->dialect;
         }
 
-        ngx_llm_meter_init(&relay->meter, r->pool,
-                           ngx_http_llm_relay_place(relay->provider)->members,
-                           1, 0);
-
-        relay->meter.handler = ngx_http_llm_relay_any_member;
-        relay->meter.data = relay;
-
         if (relay->provider->dialect->sign) {
+
+            if (ngx_http_llm_relay_signable(&relay->rest) != NGX_OK) {
+                return ngx_llm_error(r->pool, err,
+                                     NGX_HTTP_REQUEST_URI_TOO_LARGE,
+                                     "invalid_request_error", NULL, NULL,
+                                     "the path with its query is too long to "
+                                     "be signed");
+            }
+
             relay->body = ngx_llm_sigv4_body_begin(r->pool);
             if (relay->body == NULL) {
                 return NGX_ERROR;
             }
         }
+    }
 
-        if (ctx->feed == NULL) {
-            ctx->feed = ngx_http_llm_relay_any_feed;
-        }
+    if (relay->provider || relay->narrowed) {
+        ngx_http_llm_relay_meters(r, ctx);
     }
 
     return NGX_OK;
@@ -253,93 +199,19 @@ ngx_http_llm_relay_any(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_llm_relay_any_feed(ngx_http_request_t *r, void *data, u_char *p,
-    u_char *last)
+ngx_http_llm_relay_signable(ngx_str_t *rest)
 {
-    ngx_http_llm_relay_t  *relay = data;
+    size_t      i;
+    ngx_uint_t  n;
 
-    if (relay->body
-        && ngx_llm_sigv4_body_add(relay->body, p, last - p) != NGX_OK)
-    {
-        return NGX_ERROR;
+    n = 1;
+
+    for (i = 0; i < rest->len; i++) {
+        n += (rest->data[i] == '&');
     }
 
-    return ngx_llm_meter_feed(&relay->meter, p, last);
-}
-
-
-static ngx_int_t
-ngx_http_llm_relay_any_member(void *data, ngx_uint_t name, ngx_str_t *raw)
-{
-    ngx_http_llm_relay_t  *relay = data;
-
-    ngx_str_t        value;
-    ngx_uint_t      *n;
-    ngx_llm_json_t  *node;
-
-    n = (name == 1) ? &relay->nstreams : &relay->nmodels;
-
-    if ((*n)++) {
-        relay->error = (name == 1) ? "\"stream\" is given twice"
-                                   : "\"model\" is given twice";
-        return NGX_OK;
-    }
-
-    node = ngx_llm_json_parse(relay->meter.pool, raw, NULL);
-
-    if (node == NULL) {
-        relay->error = "the request body is not valid JSON";
-        return NGX_OK;
-    }
-
-    if (name == 1) {
-        relay->stream = (node->type == NGX_LLM_JSON_TRUE);
-        return NGX_OK;
-    }
-
-    if (node->type != NGX_LLM_JSON_STRING) {
-        relay->error = "\"model\" must be a string";
-        return NGX_OK;
-    }
-
-    value = ngx_llm_json_text(node);
-    value = ngx_llm_json_plain(relay->meter.pool, &value);
-
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* the value lies in the meter's memory */
-
-    relay->model.data = ngx_pstrdup(relay->meter.pool, &value);
-    if (relay->model.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    relay->model.len = value.len;
-
-    ngx_http_llm_relay_check_model(relay);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay)
-{
-    size_t  i;
-
-    if (relay->model.len > NGX_HTTP_LLM_MAX_NAME) {
-        relay->error = "\"model\" is too long";
-        return;
-    }
-
-    for (i = 0; i < relay->model.len; i++) {
-        if (relay->model.data[i] < ' ' || relay->model.data[i] == 0x7f) {
-            relay->error = "\"model\" has a control character";
-            return;
-        }
-    }
+    return (n > NGX_LLM_SIGV4_ARGS || rest->len > NGX_LLM_SIGV4_PATH)
+           ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -426,98 +298,15 @@ ngx_http_llm_relay_read_direct(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
                              "the path and the body name two models");
     }
 
+    if (relay->narrowed) {
+        rc = ngx_http_llm_relay_read_nested(r, ctx, err);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     return ngx_http_llm_route_direct(r, ctx, relay->provider, err);
-}
-
-
-/*
- * ".../models/NAME:...", ".../model/NAME/...", ".../deployments/NAME/...", and
- * where else the dialect has it: a provider goes by that, whatever the body
- * says.  NGX_OK, NGX_DECLINED: the body says something else
- */
-
-static ngx_int_t
-ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
-{
-    size_t                       len;
-    u_char                      *p, *last;
-    ngx_str_t                    name, *said, *part;
-    ngx_uint_t                   i, parts;
-    ngx_http_llm_relay_t        *relay;
-    ngx_http_llm_relay_place_t  *place;
-
-    static ngx_str_t  places[] = {
-        ngx_string("/models/"),
-        ngx_string("/model/"),
-        ngx_string("/deployments/"),
-        ngx_null_string
-    };
-
-    if (ctx->call->path.len) {
-        return NGX_OK;
-    }
-
-    relay = ctx->call_data;
-    place = ngx_http_llm_relay_place(relay->provider);
-
-    p = NULL;
-    last = r->uri.data + r->uri.len;
-
-    for (i = 0; /* void */ ; i++) {
-        part = places[i].len ? &places[i] : &place->path;
-        len = part->len;
-
-        if (len == 0) {
-            break;
-        }
-
-        if (r->uri.len >= len) {
-            p = ngx_strlcasestrn(r->uri.data, last, part->data, len - 1);
-        }
-
-        if (p) {
-            p += len;
-            break;
-        }
-
-        if (part == &place->path) {
-            break;
-        }
-    }
-
-    if (p == NULL || p == last) {
-        return NGX_OK;
-    }
-
-    name.data = p;
-
-    for (parts = place->parts; p < last && (i || *p != ':'); p++) {
-        if (*p == '/' && --parts == 0) {
-            break;
-        }
-    }
-
-    name.len = p - name.data;
-    said = &ctx->chat.model;
-
-    /* Gemini's "models/NAME" */
-
-    len = sizeof("models/") - 1;
-
-    if (said->len > len && ngx_strncmp(said->data, "models/", len) == 0) {
-        said->data += len;
-        said->len -= len;
-    }
-
-    if (said->len && (said->len != name.len
-                      || ngx_memcmp(said->data, name.data, name.len) != 0))
-    {
-        return NGX_DECLINED;
-    }
-
-    *said = name;
-
-    return NGX_OK;
 }
 
 

@@ -28,6 +28,7 @@ typedef struct {
 
     ngx_llm_multipart_t        multipart;
     ngx_llm_meter_t            meter;
+    ngx_llm_meter_t            nested;      /* of objects inside */
     void                      *body;        /* its hash, for who signs; NULL:
                                                nobody does, or it is done */
     u_char                     hash[64];
@@ -38,15 +39,17 @@ typedef struct {
     ngx_uint_t                 stream;
     char                      *error;       /* what is wrong with the body */
 
-    /* of a file for a batch */
-    ngx_llm_batch_t            batch;
+    ngx_llm_batch_t            batch;       /* a file for one */
+
+    /* of that, or inside of the body */
     ngx_str_t                  denied;      /* a model; empty: none */
     ngx_uint_t                 denied_line;
     size_t                     seen_len;
     u_char                     seen[NGX_LLM_BATCH_MODEL];
     ngx_uint_t                 purposes;
     unsigned                   other_purpose:1;
-    unsigned                   guarded:1;   /* the key may not use all */
+    unsigned                   narrowed:1;  /* the key may not use all */
+    unsigned                   guarded:1;   /* likewise, and it is a form */
 } ngx_http_llm_relay_t;
 
 
@@ -82,8 +85,28 @@ ngx_int_t ngx_http_llm_relay_inherit(ngx_conf_t *cf,
 /* when all providers are known */
 ngx_int_t ngx_http_llm_relay_init(ngx_conf_t *cf);
 
+/* ngx_http_llm_relay_model.c */
+
+/* looks for models in the body while it comes, ctx->feed */
+void ngx_http_llm_relay_meters(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
 /* a name that cannot be one is the relay's error */
 void ngx_http_llm_relay_check_model(ngx_http_llm_relay_t *relay);
+
+/*
+ * the path's model is ctx->chat.model; NGX_OK, NGX_DECLINED: the body says
+ * another
+ */
+ngx_int_t ngx_http_llm_relay_path_model(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx);
+
+/*
+ * for a key that may not use all, when ctx->chat.model is known; NGX_OK,
+ * NGX_DECLINED with err, NGX_ERROR
+ */
+ngx_int_t ngx_http_llm_relay_read_nested(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 
 /* ngx_http_llm_relay_form.c */
 
@@ -96,6 +119,13 @@ ngx_int_t ngx_http_llm_relay_read_form(ngx_http_request_t *r,
 /* looks into a form where not every model may be used; as begin */
 ngx_int_t ngx_http_llm_relay_guard(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
+
+/*
+ * ctx of a request, a model's name, escaped, of NGX_LLM_BATCH_MODEL bytes at
+ * most, and its line: the first that may not be used is relay->denied
+ */
+ngx_int_t ngx_http_llm_relay_seen(void *data, ngx_str_t *model,
+    ngx_uint_t line);
 
 /* ngx_http_llm_relay_request.c */
 

@@ -24,8 +24,6 @@ static void ngx_http_llm_relay_purpose(ngx_http_llm_relay_t *relay,
     ngx_str_t *value);
 static ngx_int_t ngx_http_llm_relay_content(void *data, u_char *p, size_t len,
     ngx_uint_t last);
-static ngx_int_t ngx_http_llm_relay_line(void *data, ngx_str_t *model,
-    ngx_uint_t line);
 
 
 /* a form, or JSON where that has the same members */
@@ -176,8 +174,11 @@ ngx_http_llm_relay_form_field(void *data, ngx_str_t *name, ngx_str_t *value,
         return NGX_OK;
     }
 
-    if (name->len != sizeof("model") - 1
-        || ngx_strncmp(name->data, "model", name->len) != 0)
+    if (!(name->len == sizeof("model") - 1
+          && ngx_strncmp(name->data, "model", name->len) == 0)
+        && !(relay->narrowed
+             && name->len == sizeof("model_id") - 1
+             && ngx_strncmp(name->data, "model_id", name->len) == 0))
     {
         return NGX_OK;
     }
@@ -247,6 +248,9 @@ ngx_http_llm_relay_guard(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return NGX_OK;
     }
 
+    relay = ctx->call_data;
+    relay->narrowed = 1;
+
     rc = ngx_http_llm_relay_type(r, err);
 
     if (rc != NGX_OK) {
@@ -263,11 +267,9 @@ ngx_http_llm_relay_guard(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
         return rc;
     }
 
-    relay = ctx->call_data;
-
     ngx_llm_batch_init(&relay->batch);
 
-    relay->batch.handler = ngx_http_llm_relay_line;
+    relay->batch.handler = ngx_http_llm_relay_seen;
     relay->batch.data = ctx;
     relay->multipart.content = ngx_http_llm_relay_content;
     relay->guarded = 1;
@@ -313,8 +315,8 @@ ngx_http_llm_relay_content(void *data, u_char *p, size_t len,
 
 /* the first that may not be used is remembered; names mostly repeat */
 
-static ngx_int_t
-ngx_http_llm_relay_line(void *data, ngx_str_t *model, ngx_uint_t line)
+ngx_int_t
+ngx_http_llm_relay_seen(void *data, ngx_str_t *model, ngx_uint_t line)
 {
     ngx_http_llm_ctx_t *ctx = data;
 

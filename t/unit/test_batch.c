@@ -134,8 +134,9 @@ test_inputs(void)
                "{\"model\":\"c\"}}", "a@1;b@1;c@1;");
     test_input("{\"body\":{\"model\":\"a\\\\\\\"\\u0041\"}}",
                "a\\\\\\\"\\u0041@1;");
-    test_input("{\"body\":{\"models\":\"no\",\"mode\":\"no\",\"Model\":\"no\","
+    test_input("{\"body\":{\"models\":\"no\",\"mode\":\"no\","
                "\"modelmodel\":\"no\"}}", "");
+    test_input("{\"BODY\":{\"Model\":\"a\"}}", "a@1;");
     test_input("{\"bod\":{\"model\":\"no\"},"
                "\"body\":[{\"model\":\"no\"}]}", "");
     test_input("{\"a\":{\"body\":{\"model\":\"no\"}}}", "");
