@@ -390,3 +390,15 @@ x-key: e
 Authorization: Bearer sk-env
 --- response_headers
 x-key: g
+
+
+
+=== TEST 34: other models, for a provider to fall back to
+--- request
+POST /v1/chat/completions
+{"model":"gpt-4o","models":["claude-x"],"messages":[{"role":"user","content":"hi"}]}
+--- more_headers
+Authorization: Bearer sk-a
+Content-Type: application/json
+--- error_code: 403
+--- response_body_like: "param":"models","code":"model_not_allowed"

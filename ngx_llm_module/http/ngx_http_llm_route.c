@@ -14,6 +14,8 @@
 
 static ngx_http_llm_model_t *ngx_http_llm_route_find(ngx_http_request_t *r,
     ngx_str_t *name, ngx_http_llm_match_t *match);
+static ngx_int_t ngx_http_llm_route_others(ngx_http_request_t *r,
+    ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_route_unknown(ngx_http_request_t *r,
     ngx_str_t *name, ngx_llm_error_t *err);
 static ngx_int_t ngx_http_llm_stage_init(ngx_http_request_t *r,
@@ -31,6 +33,7 @@ ngx_int_t
 ngx_http_llm_route(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
     ngx_llm_error_t *err)
 {
+    ngx_int_t                 rc;
     ngx_str_t                 name, target;
     ngx_uint_t                i;
     ngx_http_llm_match_t      match;
@@ -64,6 +67,11 @@ ngx_http_llm_route(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
                              "permission_error", "model_not_allowed", "model",
                              "the model \"%*s\" may not be used with this key "
                              "here", ngx_min(name.len, 128), name.data);
+    }
+
+    rc = ngx_http_llm_route_others(r, ctx, err);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     for (i = 0; model->route; i++) {
@@ -190,6 +198,33 @@ ngx_http_llm_route_find(ngx_http_request_t *r, ngx_str_t *name,
     pattern = ngx_http_llm_names_find(&lmcf->model_names, name, match);
 
     return pattern ? pattern->value : NULL;
+}
+
+
+/* gateways behind this one fall back to models that such members name */
+
+static ngx_int_t
+ngx_http_llm_route_others(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx,
+    ngx_llm_error_t *err)
+{
+    ngx_uint_t  i;
+
+    static char  *names[] = { "models", "fallbacks", NULL };
+
+    if (ctx->chat.root == NULL || !ngx_http_llm_models_narrowed(r, ctx)) {
+        return NGX_OK;
+    }
+
+    for (i = 0; names[i]; i++) {
+        if (ngx_llm_json_set(ctx->chat.root, names[i])) {
+            return ngx_llm_error(r->pool, err, NGX_HTTP_FORBIDDEN,
+                                 "permission_error", "model_not_allowed",
+                                 names[i], "\"%s\" may not be used where not "
+                                 "every model may be", names[i]);
+        }
+    }
+
+    return NGX_OK;
 }
 
 
