@@ -126,6 +126,9 @@ refused("a long name", chat(model => '"' . 'x' x 100000 . '"'), $bad,
         '"model"', 'too long');
 refused("a member twice", '{"model":"m","k":1,"k":2,"messages":[]}', $bad,
         '"k"', 'twice');
+refused("in another case", chat(k => 1, K => 2), $bad, '"K"', 'twice');
+refused("a known one in another case", chat(Max_Tokens => 5), $bad,
+        '"Max_Tokens"', 'lower case');
 
 
 

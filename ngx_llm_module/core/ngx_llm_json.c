@@ -22,6 +22,10 @@ static ngx_llm_json_t *ngx_llm_json_sort(ngx_llm_json_t *list,
     ngx_llm_json_cmp_pt cmp);
 static ngx_int_t ngx_llm_json_cmp_key(ngx_llm_json_t *one,
     ngx_llm_json_t *two);
+static ngx_int_t ngx_llm_json_cmp_case(ngx_llm_json_t *one,
+    ngx_llm_json_t *two);
+static ngx_str_t *ngx_llm_json_twice(ngx_llm_json_t *object,
+    ngx_llm_json_cmp_pt cmp);
 static ngx_int_t ngx_llm_json_cmp_place(ngx_llm_json_t *one,
     ngx_llm_json_t *two);
 
@@ -318,6 +322,20 @@ ngx_llm_json_true(ngx_llm_json_t *node, char *name)
 ngx_str_t *
 ngx_llm_json_duplicate(ngx_llm_json_t *object)
 {
+    return ngx_llm_json_twice(object, ngx_llm_json_cmp_key);
+}
+
+
+ngx_str_t *
+ngx_llm_json_alike(ngx_llm_json_t *object)
+{
+    return ngx_llm_json_twice(object, ngx_llm_json_cmp_case);
+}
+
+
+static ngx_str_t *
+ngx_llm_json_twice(ngx_llm_json_t *object, ngx_llm_json_cmp_pt cmp)
+{
     ngx_uint_t       n;
     ngx_llm_json_t  *node, *next, *found;
 
@@ -336,7 +354,7 @@ ngx_llm_json_duplicate(ngx_llm_json_t *object)
         for (node = object->child; node; node = node->next) {
             for (next = node->next; next; next = next->next) {
 
-                if (ngx_llm_json_cmp_key(node, next) == 0) {
+                if (cmp(node, next) == 0) {
                     return &node->key;
                 }
             }
@@ -347,13 +365,13 @@ ngx_llm_json_duplicate(ngx_llm_json_t *object)
 
     /* a client may send any number of members: sorted, and put back */
 
-    object->child = ngx_llm_json_sort(object->child, ngx_llm_json_cmp_key);
+    object->child = ngx_llm_json_sort(object->child, cmp);
 
     found = NULL;
 
     for (node = object->child; node->next; node = node->next) {
 
-        if (ngx_llm_json_cmp_key(node, node->next) == 0
+        if (cmp(node, node->next) == 0
             && (found == NULL || node->begin < found->begin))
         {
             found = node;
@@ -429,7 +447,16 @@ ngx_llm_json_cmp_key(ngx_llm_json_t *one, ngx_llm_json_t *two)
         return (one->key.len < two->key.len) ? -1 : 1;
     }
 
-    /* some who read it make no difference between cases */
+    return ngx_memcmp(one->key.data, two->key.data, one->key.len);
+}
+
+
+static ngx_int_t
+ngx_llm_json_cmp_case(ngx_llm_json_t *one, ngx_llm_json_t *two)
+{
+    if (one->key.len != two->key.len) {
+        return (one->key.len < two->key.len) ? -1 : 1;
+    }
 
     return ngx_strncasecmp(one->key.data, two->key.data, one->key.len);
 }

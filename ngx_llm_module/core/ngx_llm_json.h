@@ -151,8 +151,12 @@ int64_t ngx_llm_json_count(ngx_llm_json_t *node, char *name, int64_t def);
 
 ngx_uint_t ngx_llm_json_true(ngx_llm_json_t *node, char *name);
 
-/* the first member name that stands twice in an object, in any case, or NULL */
+/*
+ * The first member name that stands twice in an object, or NULL; alike(): in
+ * any case, since some who read it make no difference
+ */
 ngx_str_t *ngx_llm_json_duplicate(ngx_llm_json_t *object);
+ngx_str_t *ngx_llm_json_alike(ngx_llm_json_t *object);
 
 
 /*

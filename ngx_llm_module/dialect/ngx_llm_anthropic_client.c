@@ -160,7 +160,7 @@ ngx_llm_anthropic_read_request(ngx_llm_chat_t *chat, ngx_llm_error_t *err)
                              NULL, NULL, "request body is not a JSON object");
     }
 
-    name = ngx_llm_json_duplicate(root);
+    name = ngx_llm_json_alike(root);
 
     if (name) {
         p = ngx_pnalloc(chat->pool, NGX_LLM_ANTHROPIC_MAX_PATH);

@@ -82,7 +82,7 @@ ngx_llm_openai_read_call(ngx_llm_chat_t *chat, ngx_uint_t need_model,
                              "the request body must be a JSON object");
     }
 
-    name = ngx_llm_json_duplicate(chat->root);
+    name = ngx_llm_json_alike(chat->root);
 
     if (name) {
         return ngx_llm_error(chat->pool, err, 400, "invalid_request_error",

@@ -38,6 +38,7 @@ typedef struct {
 static ngx_int_t ngx_llm_openai_members(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *root);
 static ngx_llm_openai_member_t *ngx_llm_openai_member_find(ngx_str_t *name);
+static ngx_uint_t ngx_llm_openai_member_like(ngx_str_t *name);
 static ngx_int_t ngx_llm_openai_member(ngx_llm_openai_read_t *rd,
     ngx_llm_json_t *node);
 static ngx_uint_t ngx_llm_openai_given(ngx_llm_chat_t *chat,
@@ -199,7 +200,7 @@ ngx_llm_openai_read_request(ngx_llm_chat_t *chat, ngx_llm_error_t *err)
 
     /* who reads the first and who the last would see two requests */
 
-    name = ngx_llm_json_duplicate(root);
+    name = ngx_llm_json_alike(root);
 
     if (name) {
         return ngx_llm_openai_bad(&rd, "is given twice", "%*s",
@@ -275,6 +276,25 @@ ngx_llm_openai_member_find(ngx_str_t *name)
 }
 
 
+/* some providers make no difference: it would count there, and not here */
+
+static ngx_uint_t
+ngx_llm_openai_member_like(ngx_str_t *name)
+{
+    ngx_llm_openai_member_t  *m;
+
+    for (m = ngx_llm_openai_request_members; m->name.len; m++) {
+        if (m->name.len == name->len
+            && ngx_strncasecmp(m->name.data, name->data, m->name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_llm_openai_member(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
 {
@@ -283,6 +303,12 @@ ngx_llm_openai_member(ngx_llm_openai_read_t *rd, ngx_llm_json_t *node)
     m = ngx_llm_openai_member_find(&node->key);
 
     if (m == NULL) {
+
+        if (ngx_llm_openai_member_like(&node->key)) {
+            return ngx_llm_openai_bad(rd, "is written in lower case", "%V",
+                                      &node->key);
+        }
+
         return ngx_llm_chat_unknown(rd->chat, node);
     }
 

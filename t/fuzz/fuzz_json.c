@@ -197,7 +197,7 @@ static void
 fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node, ngx_str_t *text)
 {
     int64_t          n;
-    ngx_uint_t       i;
+    ngx_uint_t       i, alike;
     ngx_llm_json_t  *child, *next;
 
     fuzz_assert(node->raw.len > 0 && node->begin <= node->raw.data
@@ -232,16 +232,21 @@ fuzz_walk(ngx_pool_t *pool, ngx_llm_json_t *node, ngx_str_t *text)
     /* the two ways to find a duplicate agree */
 
     i = 0;
+    alike = 0;
 
     for (child = node->child; child; child = child->next) {
         for (next = child->next; next; next = next->next) {
             i += (child->key.len == next->key.len
                   && ngx_memcmp(child->key.data, next->key.data,
                                 next->key.len) == 0);
+            alike += (child->key.len == next->key.len
+                      && ngx_strncasecmp(child->key.data, next->key.data,
+                                         next->key.len) == 0);
         }
     }
 
     fuzz_assert((i != 0) == (ngx_llm_json_duplicate(node) != NULL));
+    fuzz_assert((alike != 0) == (ngx_llm_json_alike(node) != NULL));
 }
 
 

@@ -806,11 +806,15 @@ test_duplicates(void)
         test_str(*found, "b");
     }
 
-    found = ngx_llm_json_duplicate(test_parse("{\"model\":1,\"a\":1,"
-                                              "\"moDel\":2}"));
+    found = ngx_llm_json_alike(test_parse("{\"model\":1,\"a\":1,"
+                                          "\"moDel\":2}"));
     if (test_ok(found != NULL)) {
         test_str(*found, "model");
     }
+
+    test_ok(ngx_llm_json_duplicate(test_parse("{\"model\":1,\"a\":1,"
+                                              "\"moDel\":2}"))
+            == NULL);
 
     /* so many that each with each would take minutes */
 
