@@ -659,16 +659,7 @@ ngx_llm_completions_read_frame(ngx_llm_reader_t *reader,
         return NGX_OK;
     }
 
-    if (text.data == NULL && frame->raw.len && frame->raw.data[0] == '{') {
-
-        /* a JSON body in place of the stream; only an error makes sense */
-
-        text = frame->raw;
-
-        while (text.len && text.data[text.len - 1] <= ' ') {
-            text.len--;
-        }
-    }
+    (void) ngx_llm_openai_bare(frame, &text);
 
     if (text.len == 0) {
         return NGX_OK;

@@ -167,6 +167,10 @@ ngx_int_t ngx_llm_openai_read_response(ngx_str_t *text,
     ngx_llm_response_t *res, ngx_llm_error_t *err);
 ngx_int_t ngx_llm_openai_read_frame(ngx_llm_reader_t *reader,
     ngx_llm_frame_t *frame);
+
+/* is it a JSON body in place of the stream, which can only be an error? */
+ngx_uint_t ngx_llm_openai_bare(ngx_llm_frame_t *frame, ngx_str_t *text);
+
 ngx_int_t ngx_llm_openai_read_end(ngx_llm_reader_t *reader);
 
 /* ngx_llm_openai_calls.c: the tool calls of choice n */

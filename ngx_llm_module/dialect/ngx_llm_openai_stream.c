@@ -57,16 +57,7 @@ ngx_llm_openai_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     text = frame->data;
     error = 0;
 
-    if (text.data == NULL && frame->raw.len && frame->raw.data[0] == '{') {
-
-        /* a JSON body in place of the stream; only an error makes sense */
-
-        text = frame->raw;
-
-        while (text.len && text.data[text.len - 1] <= ' ') {
-            text.len--;
-        }
-
+    if (ngx_llm_openai_bare(frame, &text)) {
         error = 1;
 
     } else if (frame->name.len == sizeof("error") - 1
@@ -114,6 +105,34 @@ ngx_llm_openai_read_frame(ngx_llm_reader_t *reader, ngx_llm_frame_t *frame)
     }
 
     return ngx_llm_openai_read_chunk(reader, frame, &text, error);
+}
+
+
+ngx_uint_t
+ngx_llm_openai_bare(ngx_llm_frame_t *frame, ngx_str_t *text)
+{
+    ngx_str_t  raw;
+
+    raw = frame->raw;
+
+    /* the LF of a CR that ended the frame before */
+
+    if (raw.len && raw.data[0] == LF) {
+        raw.data++;
+        raw.len--;
+    }
+
+    if (frame->data.data || raw.len == 0 || raw.data[0] != '{') {
+        return 0;
+    }
+
+    while (raw.len && raw.data[raw.len - 1] <= ' ') {
+        raw.len--;
+    }
+
+    *text = raw;
+
+    return 1;
 }
 
 
