@@ -168,7 +168,8 @@ qq{
     my @long = $text =~ /^llm_requests_total\{key="(n+~[0-9a-f]{8})",.* 1$/mg;
     is(scalar @long, 2, 'two that were cut');
     isnt($long[0], $long[1], 'and can be told apart');
-    is(value($text, 'llm_requests_total{key="\\\\xff x",team="",model="m",provider="a",status="200"}'), 2, 'no UTF-8');
+    my ($odd) = $text =~ /^llm_requests_total\{key="([^"n]*)",team="",model="m",provider="a",status="200"\} 2$/m;
+    is($odd, "\xef\xbf\xbd x", 'no UTF-8');
 
 
 

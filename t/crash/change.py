@@ -37,7 +37,22 @@ def configuration(g):
 
 
 def call(g, method, path, body=None):
-    """The answer; None if there was none."""
+    """The answer; None if there was none.  Who died over a change is in the way
+    of the next one until somebody has cleared up."""
+    for n in range(50):
+        try:
+            return call_once(g, method, path, body)
+        except Busy:
+            time.sleep(0.1)
+
+    raise Failure('%s: busy for ever' % path)
+
+
+class Busy(Exception):
+    pass
+
+
+def call_once(g, method, path, body):
     request = urllib.request.Request(
         'http://127.0.0.1:%d/api/%s' % (g.api, path), method=method,
         data=None if body is None else json.dumps(body).encode(),
@@ -48,7 +63,12 @@ def call(g, method, path, body=None):
         with urllib.request.urlopen(request, timeout=15) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as e:
-        raise Failure('%s: %d %s' % (path, e.code, e.read()))
+        text = e.read()
+
+        if b'"busy"' in text:
+            raise Busy()
+
+        raise Failure('%s: %d %s' % (path, e.code, text))
     except OSError:
         return None
 
