@@ -793,6 +793,13 @@ def to_openai(t, ask, other, stream):
 
     sent = plain(t.notes[0]["sent"])
     got = plain(t.sent()[0]["raw"])
+    limit = dict(sent).get("max_completion_tokens")
+
+    # of two limits both say the one that counts
+
+    if limit:
+        sent = [(name, limit if name == "max_tokens" else value)
+                for name, value in sent]
 
     if stream:
         got = [pair for pair in got if pair[0] != "stream_options"]
