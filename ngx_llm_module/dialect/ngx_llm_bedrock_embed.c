@@ -107,7 +107,7 @@ ngx_llm_bedrock_embed_titan(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
     ngx_int_t  rc;
-    ngx_str_t  none, name;
+    ngx_str_t  none;
 
     rc = ngx_llm_embed_check(embed, target, 1, err);
     if (rc != NGX_OK) {
@@ -126,15 +126,7 @@ ngx_llm_bedrock_embed_titan(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 
     ngx_llm_out_char(out, '}');
 
-    if (embed->input_type.len) {
-        ngx_str_set(&name, "input_type");
-
-        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return out->failed ? NGX_ERROR : NGX_OK;
+    return ngx_llm_embed_written(embed, out);
 }
 
 

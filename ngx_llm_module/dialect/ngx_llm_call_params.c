@@ -99,13 +99,15 @@ ngx_llm_call_edit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 
 ngx_int_t
 ngx_llm_call_overlay(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
-    char **params, ngx_llm_chat_t *copy)
+    char **params, ngx_llm_chat_t **copy)
 {
     ngx_str_t    text;
     ngx_array_t  removed, sets, edits;
 
+    *copy = NULL;
+
     if (target->lacks == 0 && target->sets == NULL) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     if (ngx_array_init(&removed, chat->pool, 4, sizeof(ngx_llm_json_t *))
@@ -123,7 +125,7 @@ ngx_llm_call_overlay(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     }
 
     if (removed.nelts == 0 && sets.nelts == 0) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     if (ngx_llm_edit_remove(chat->root, &removed, &edits) != NGX_OK
@@ -136,7 +138,12 @@ ngx_llm_call_overlay(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_ERROR;
     }
 
-    ngx_llm_chat_init(copy, chat->pool, &text);
+    *copy = ngx_palloc(chat->pool, sizeof(ngx_llm_chat_t));
+    if (*copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_llm_chat_init(*copy, chat->pool, &text);
 
     return NGX_OK;
 }
@@ -146,13 +153,9 @@ ngx_int_t
 ngx_llm_call_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     char **params, ngx_str_t *text, ngx_array_t *slices)
 {
-    ngx_str_t       *slice;
-    ngx_array_t      sets, edits;
-    ngx_llm_json_t  *root;
+    ngx_array_t  sets;
 
     if (ngx_array_init(&sets, chat->pool, 4, sizeof(ngx_llm_set_t)) != NGX_OK
-        || ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
-           != NGX_OK
         || ngx_llm_call_sets(chat, target, params, NGX_LLM_CALL_SET_PLACE,
                              &sets)
            != NGX_OK)
@@ -160,27 +163,7 @@ ngx_llm_call_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_ERROR;
     }
 
-    if (sets.nelts == 0) {
-        slice = ngx_array_push(slices);
-        if (slice == NULL) {
-            return NGX_ERROR;
-        }
-
-        *slice = *text;
-
-        return NGX_OK;
-    }
-
-    root = ngx_llm_json_parse(chat->pool, text, NULL);
-
-    if (root == NULL || root->type != NGX_LLM_JSON_OBJECT
-        || ngx_llm_set_edit(root, sets.elts, sets.nelts, NULL, &edits)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_llm_edit_apply(text, &edits, slices);
+    return ngx_llm_request_places(chat, &sets, text, slices);
 }
 
 

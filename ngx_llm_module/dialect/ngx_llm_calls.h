@@ -156,13 +156,13 @@ ngx_int_t ngx_llm_call_edit(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     char **params, ngx_uint_t named, ngx_array_t *edits);
 
 /*
- * For one whose body is written anew, before: copy is a chat with a text as if
- * the client had said so, which is to be read; what is dropped is named in
- * chat.  After: places in the body that was written, as slices (ngx_str_t).
- * NGX_OK, NGX_ERROR; overlay: NGX_DECLINED, the client's text holds.
+ * For one whose body is written anew, before: *copy is a chat with a text as
+ * if the client had said so, which is to be read, or NULL where the client's
+ * text holds; what is dropped is named in chat.  After: places in the body that
+ * was written, as slices (ngx_str_t).  NGX_OK, NGX_ERROR.
  */
 ngx_int_t ngx_llm_call_overlay(ngx_llm_chat_t *chat,
-    ngx_llm_target_t *target, char **params, ngx_llm_chat_t *copy);
+    ngx_llm_target_t *target, char **params, ngx_llm_chat_t **copy);
 ngx_int_t ngx_llm_call_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     char **params, ngx_str_t *text, ngx_array_t *slices);
 
@@ -175,6 +175,12 @@ ngx_int_t ngx_llm_call_try(ngx_pool_t *pool, ngx_llm_set_t *set,
 
 
 /* what writers of requests share */
+
+/* [...] of the inputs, which are texts */
+void ngx_llm_embed_list(ngx_llm_embed_t *embed, ngx_llm_out_t *out);
+
+/* the end of a writer whose provider has no "input_type": named as dropped */
+ngx_int_t ngx_llm_embed_written(ngx_llm_embed_t *embed, ngx_llm_out_t *out);
 
 /*
  * The inputs that are texts, as JSON strings with "," between; before and

@@ -90,10 +90,9 @@ ngx_llm_cohere_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 void
 ngx_llm_cohere_embed_members(ngx_llm_embed_t *embed, ngx_llm_out_t *out)
 {
-    ngx_str_t               none, type;
+    ngx_str_t               type;
     ngx_llm_cohere_type_t  *t;
 
-    ngx_str_null(&none);
     ngx_str_set(&type, "search_document");
 
     if (embed->input_type.len) {
@@ -112,9 +111,9 @@ ngx_llm_cohere_embed_members(ngx_llm_embed_t *embed, ngx_llm_out_t *out)
 
     ngx_llm_out_lit(out, "\"input_type\":");
     ngx_llm_out_json_string(out, &type);
-    ngx_llm_out_lit(out, ",\"texts\":[");
-    ngx_llm_embed_texts(embed, &none, &none, out);
-    ngx_llm_out_lit(out, "],\"embedding_types\":[\"float\"]");
+    ngx_llm_out_lit(out, ",\"texts\":");
+    ngx_llm_embed_list(embed, out);
+    ngx_llm_out_lit(out, ",\"embedding_types\":[\"float\"]");
 
     if (embed->dimensions) {
         ngx_llm_out_lit(out, ",\"output_dimension\":");

@@ -170,6 +170,13 @@ void ngx_llm_compose_data_url(ngx_llm_part_t *part, char *type,
 void ngx_llm_compose_write_image(ngx_llm_compose_t *rq, ngx_llm_part_t *part);
 
 /*
+ * ,"response_format":{...} as OpenAI has it, or nothing; described: with the
+ * schema's "description"
+ */
+void ngx_llm_compose_response_format(ngx_llm_chat_t *chat,
+    ngx_uint_t described, ngx_llm_out_t *out);
+
+/*
  * A call's arguments as a raw object.  What is no object becomes
  * {"arguments": text}, the text of a custom tool {"input": text}.  NGX_OK or
  * NGX_ERROR.

@@ -328,6 +328,53 @@ ngx_llm_compose_write_image(ngx_llm_compose_t *rq, ngx_llm_part_t *part)
 }
 
 
+void
+ngx_llm_compose_response_format(ngx_llm_chat_t *chat, ngx_uint_t described,
+    ngx_llm_out_t *out)
+{
+    ngx_str_t  text;
+
+    if (chat->format == NGX_LLM_FORMAT_TEXT) {
+        return;
+    }
+
+    if (chat->format == NGX_LLM_FORMAT_JSON || chat->schema.len == 0) {
+        ngx_llm_out_lit(out, ",\"response_format\":{\"type\":"
+                             "\"json_object\"}");
+        return;
+    }
+
+    ngx_llm_out_lit(out, ",\"response_format\":{\"type\":\"json_schema\","
+                         "\"json_schema\":{\"name\":");
+
+    if (chat->schema_name.len) {
+        ngx_llm_out_quoted(out, &chat->schema_name);
+
+    } else {
+        ngx_llm_out_lit(out, "\"output\"");
+    }
+
+    text = ngx_llm_json_str(
+               ngx_llm_json_get(chat->param[NGX_LLM_PARAM_RESPONSE_FORMAT],
+                                "json_schema"),
+               "description");
+
+    if (described && text.len) {
+        ngx_llm_out_lit(out, ",\"description\":");
+        ngx_llm_out_quoted(out, &text);
+    }
+
+    ngx_llm_out_lit(out, ",\"schema\":");
+    ngx_llm_out_str(out, &chat->schema);
+
+    if (chat->schema_strict) {
+        ngx_llm_out_lit(out, ",\"strict\":true");
+    }
+
+    ngx_llm_out_lit(out, "}}");
+}
+
+
 ngx_int_t
 ngx_llm_compose_input(ngx_llm_compose_t *rq, ngx_llm_part_t *part,
     ngx_str_t *raw)

@@ -38,20 +38,16 @@ ngx_llm_mistral_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
     ngx_int_t  rc;
-    ngx_str_t  none, name;
 
     rc = ngx_llm_embed_check(embed, target, 1, err);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_str_null(&none);
-
     ngx_llm_out_lit(out, "{\"model\":");
     ngx_llm_out_json_string(out, &target->model);
-    ngx_llm_out_lit(out, ",\"input\":[");
-    ngx_llm_embed_texts(embed, &none, &none, out);
-    ngx_llm_out_char(out, ']');
+    ngx_llm_out_lit(out, ",\"input\":");
+    ngx_llm_embed_list(embed, out);
 
     if (embed->dimensions) {
         ngx_llm_out_lit(out, ",\"output_dimension\":");
@@ -60,13 +56,5 @@ ngx_llm_mistral_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
 
     ngx_llm_out_char(out, '}');
 
-    if (embed->input_type.len) {
-        ngx_str_set(&name, "input_type");
-
-        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return out->failed ? NGX_ERROR : NGX_OK;
+    return ngx_llm_embed_written(embed, out);
 }

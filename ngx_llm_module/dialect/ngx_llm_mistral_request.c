@@ -347,19 +347,11 @@ ngx_llm_mistral_write_tool(ngx_llm_mistral_request_t *ctx,
 
     out = ctx->rq.out;
 
-    ngx_llm_out_lit(out, "{\"type\":\"function\",\"function\":{\"name\":");
-    ngx_llm_out_quoted(out, &tool->name);
+    /* parameters have to be there */
 
-    if (tool->description.data) {
-        ngx_llm_out_lit(out, ",\"description\":");
-        ngx_llm_out_quoted(out, &tool->description);
-    }
-
-    /* it has to be there */
-
+    ngx_llm_compose_tool(&ctx->rq, tool);
     ngx_llm_compose_schema(tool, &schema);
 
-    ngx_llm_out_lit(out, ",\"parameters\":");
     ngx_llm_out_str(out, &schema);
 
     if (tool->strict) {
@@ -410,51 +402,7 @@ ngx_llm_mistral_write_choice(ngx_llm_mistral_request_t *ctx)
 static ngx_int_t
 ngx_llm_mistral_write_format(ngx_llm_mistral_request_t *ctx)
 {
-    ngx_str_t        text;
-    ngx_llm_out_t   *out;
-    ngx_llm_chat_t  *chat;
-
-    out = ctx->rq.out;
-    chat = ctx->rq.chat;
-
-    if (chat->format == NGX_LLM_FORMAT_TEXT) {
-        return NGX_OK;
-    }
-
-    if (chat->format == NGX_LLM_FORMAT_JSON || chat->schema.len == 0) {
-        ngx_llm_out_lit(out, ",\"response_format\":{\"type\":"
-                             "\"json_object\"}");
-        return NGX_OK;
-    }
-
-    ngx_llm_out_lit(out, ",\"response_format\":{\"type\":\"json_schema\","
-                         "\"json_schema\":{\"name\":");
-
-    if (chat->schema_name.len) {
-        ngx_llm_out_quoted(out, &chat->schema_name);
-
-    } else {
-        ngx_llm_out_lit(out, "\"output\"");
-    }
-
-    text = ngx_llm_json_str(
-               ngx_llm_json_get(chat->param[NGX_LLM_PARAM_RESPONSE_FORMAT],
-                                "json_schema"),
-               "description");
-
-    if (text.len) {
-        ngx_llm_out_lit(out, ",\"description\":");
-        ngx_llm_out_quoted(out, &text);
-    }
-
-    ngx_llm_out_lit(out, ",\"schema\":");
-    ngx_llm_out_str(out, &chat->schema);
-
-    if (chat->schema_strict) {
-        ngx_llm_out_lit(out, ",\"strict\":true");
-    }
-
-    ngx_llm_out_lit(out, "}}");
+    ngx_llm_compose_response_format(ctx->rq.chat, 1, ctx->rq.out);
 
     return NGX_OK;
 }

@@ -337,6 +337,36 @@ ngx_llm_embed_texts(ngx_llm_embed_t *embed, ngx_str_t *before,
 }
 
 
+void
+ngx_llm_embed_list(ngx_llm_embed_t *embed, ngx_llm_out_t *out)
+{
+    ngx_str_t  none;
+
+    ngx_str_null(&none);
+
+    ngx_llm_out_char(out, '[');
+    ngx_llm_embed_texts(embed, &none, &none, out);
+    ngx_llm_out_char(out, ']');
+}
+
+
+ngx_int_t
+ngx_llm_embed_written(ngx_llm_embed_t *embed, ngx_llm_out_t *out)
+{
+    ngx_str_t  name;
+
+    if (embed->input_type.len) {
+        ngx_str_set(&name, "input_type");
+
+        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return out->failed ? NGX_ERROR : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_llm_embed_check(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_uint_t dimensions, ngx_llm_error_t *err)

@@ -7,6 +7,7 @@
 
 
 #include "ngx_llm_openai.h"
+#include "ngx_llm_compose.h"
 
 
 /* parameters that have no place of their own and go out as they came in */
@@ -59,8 +60,6 @@ static void ngx_llm_openai_write_raw(ngx_llm_chat_t *chat, char *name,
 static void ngx_llm_openai_write_tool(ngx_llm_tool_t *tool,
     ngx_llm_out_t *out);
 static void ngx_llm_openai_write_tool_choice(ngx_llm_chat_t *chat,
-    ngx_llm_out_t *out);
-static void ngx_llm_openai_write_format(ngx_llm_chat_t *chat,
     ngx_llm_out_t *out);
 
 
@@ -140,7 +139,7 @@ ngx_llm_openai_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return rc;
     }
 
-    ngx_llm_openai_write_format(chat, out);
+    ngx_llm_compose_response_format(chat, 1, out);
 
     if (chat->stream) {
         ngx_llm_out_lit(out, ",\"stream\":true");
@@ -643,39 +642,5 @@ ngx_llm_openai_write_tool_choice(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
     }
 
     ngx_llm_out_quoted(out, &chat->tool_name);
-    ngx_llm_out_lit(out, "}}");
-}
-
-
-static void
-ngx_llm_openai_write_format(ngx_llm_chat_t *chat, ngx_llm_out_t *out)
-{
-    if (chat->format == NGX_LLM_FORMAT_JSON) {
-        ngx_llm_out_lit(out, ",\"response_format\":{\"type\":"
-                             "\"json_object\"}");
-        return;
-    }
-
-    if (chat->format != NGX_LLM_FORMAT_SCHEMA) {
-        return;
-    }
-
-    ngx_llm_out_lit(out, ",\"response_format\":{\"type\":\"json_schema\","
-                         "\"json_schema\":{\"name\":");
-
-    if (chat->schema_name.len) {
-        ngx_llm_out_quoted(out, &chat->schema_name);
-
-    } else {
-        ngx_llm_out_lit(out, "\"output\"");
-    }
-
-    ngx_llm_out_lit(out, ",\"schema\":");
-    ngx_llm_out_str(out, &chat->schema);
-
-    if (chat->schema_strict) {
-        ngx_llm_out_lit(out, ",\"strict\":true");
-    }
-
     ngx_llm_out_lit(out, "}}");
 }

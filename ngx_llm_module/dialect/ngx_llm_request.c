@@ -32,7 +32,7 @@ static ngx_int_t ngx_llm_request_write(ngx_llm_chat_t *chat,
     ngx_array_t *slices, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_request_overlay(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_llm_error_t *err);
-static ngx_int_t ngx_llm_request_places(ngx_llm_chat_t *chat,
+static ngx_int_t ngx_llm_request_set_places(ngx_llm_chat_t *chat,
     ngx_llm_target_t *target, ngx_str_t *text, ngx_array_t *slices);
 
 
@@ -392,7 +392,7 @@ ngx_llm_request_write(ngx_llm_chat_t *chat, const ngx_llm_dialect_t *dialect,
     text.data = out.start;
     text.len = ngx_llm_out_len(&out);
 
-    return ngx_llm_request_places(chat, target, &text, slices);
+    return ngx_llm_request_set_places(chat, target, &text, slices);
 }
 
 
@@ -432,22 +432,18 @@ ngx_llm_request_overlay(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
 }
 
 
-/* values for places in the body, which has to be read for them */
+/* values for places in the body */
 
 static ngx_int_t
-ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
+ngx_llm_request_set_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
     ngx_str_t *text, ngx_array_t *slices)
 {
-    ngx_str_t       *slice;
-    ngx_uint_t       i;
-    ngx_array_t      places, edits;
-    ngx_llm_set_t   *set, *place;
-    ngx_llm_json_t  *root;
+    ngx_uint_t      i;
+    ngx_array_t     places;
+    ngx_llm_set_t  *set, *place;
 
     if (ngx_array_init(&places, chat->pool, 4, sizeof(ngx_llm_set_t))
-        != NGX_OK
-        || ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
-           != NGX_OK)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -466,7 +462,19 @@ ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         }
     }
 
-    if (places.nelts == 0) {
+    return ngx_llm_request_places(chat, &places, text, slices);
+}
+
+
+ngx_int_t
+ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_array_t *places,
+    ngx_str_t *text, ngx_array_t *slices)
+{
+    ngx_str_t       *slice;
+    ngx_array_t      edits;
+    ngx_llm_json_t  *root;
+
+    if (places->nelts == 0) {
         slice = ngx_array_push(slices);
         if (slice == NULL) {
             return NGX_ERROR;
@@ -477,10 +485,16 @@ ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_OK;
     }
 
+    if (ngx_array_init(&edits, chat->pool, 4, sizeof(ngx_llm_edit_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     root = ngx_llm_json_parse(chat->pool, text, NULL);
 
     if (root == NULL || root->type != NGX_LLM_JSON_OBJECT
-        || ngx_llm_set_edit(root, places.elts, places.nelts, NULL, &edits)
+        || ngx_llm_set_edit(root, places->elts, places->nelts, NULL, &edits)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -48,5 +48,12 @@ ngx_uint_t ngx_llm_request_limit(ngx_llm_set_t *set);
 
 void ngx_llm_request_drop(ngx_llm_target_t *target, uint64_t drop);
 
+/*
+ * Values (ngx_llm_set_t, sorted) for places in a body that was written, which
+ * is read for them if there are any; slices (ngx_str_t).  NGX_OK, NGX_ERROR.
+ */
+ngx_int_t ngx_llm_request_places(ngx_llm_chat_t *chat, ngx_array_t *places,
+    ngx_str_t *text, ngx_array_t *slices);
+
 
 #endif /* _NGX_LLM_REQUEST_H_INCLUDED_ */

@@ -43,7 +43,6 @@ ngx_llm_sagemaker_embed_write(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
     ngx_int_t                 rc;
-    ngx_str_t                 none, name;
     ngx_llm_sagemaker_name_t  endpoint;
 
     ngx_llm_sagemaker_name(&target->model, &endpoint);
@@ -53,17 +52,14 @@ ngx_llm_sagemaker_embed_write(ngx_llm_embed_t *embed,
         return rc;
     }
 
-    ngx_str_null(&none);
-
     if (endpoint.openai) {
-        ngx_llm_out_lit(out, "{\"model\":\"\",\"input\":[");
+        ngx_llm_out_lit(out, "{\"model\":\"\",\"input\":");
 
     } else {
-        ngx_llm_out_lit(out, "{\"inputs\":[");
+        ngx_llm_out_lit(out, "{\"inputs\":");
     }
 
-    ngx_llm_embed_texts(embed, &none, &none, out);
-    ngx_llm_out_char(out, ']');
+    ngx_llm_embed_list(embed, out);
 
     if (endpoint.openai && embed->dimensions) {
         ngx_llm_out_lit(out, ",\"dimensions\":");
@@ -72,15 +68,7 @@ ngx_llm_sagemaker_embed_write(ngx_llm_embed_t *embed,
 
     ngx_llm_out_char(out, '}');
 
-    if (embed->input_type.len) {
-        ngx_str_set(&name, "input_type");
-
-        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return out->failed ? NGX_ERROR : NGX_OK;
+    return ngx_llm_embed_written(embed, out);
 }
 
 

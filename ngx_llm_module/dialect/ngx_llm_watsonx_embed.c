@@ -40,7 +40,7 @@ ngx_llm_watsonx_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
     ngx_llm_out_t *out, ngx_llm_error_t *err)
 {
     ngx_int_t  rc;
-    ngx_str_t  id, name, none;
+    ngx_str_t  id;
 
     rc = ngx_llm_embed_check(embed, target, 0, err);
     if (rc != NGX_OK) {
@@ -54,23 +54,13 @@ ngx_llm_watsonx_embed_write(ngx_llm_embed_t *embed, ngx_llm_target_t *target,
                              "of a deployment", &target->provider);
     }
 
-    ngx_str_null(&none);
-
     ngx_llm_watsonx_write_model(target, out);
 
-    ngx_llm_out_lit(out, "\"inputs\":[");
-    ngx_llm_embed_texts(embed, &none, &none, out);
-    ngx_llm_out_lit(out, "]}");
+    ngx_llm_out_lit(out, "\"inputs\":");
+    ngx_llm_embed_list(embed, out);
+    ngx_llm_out_char(out, '}');
 
-    if (embed->input_type.len) {
-        ngx_str_set(&name, "input_type");
-
-        if (ngx_llm_params_dropped(embed->chat, &name) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return out->failed ? NGX_ERROR : NGX_OK;
+    return ngx_llm_embed_written(embed, out);
 }
 
 

@@ -19,8 +19,6 @@ static ngx_int_t ngx_llm_watsonx_write_list(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, ngx_llm_message_t *media);
 static ngx_int_t ngx_llm_watsonx_write_assistant(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, ngx_uint_t turn);
-static ngx_int_t ngx_llm_watsonx_write_calls(ngx_llm_compose_t *rq,
-    ngx_llm_message_t *m, ngx_uint_t turn);
 static ngx_int_t ngx_llm_watsonx_write_result(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, ngx_uint_t turn);
 static void ngx_llm_watsonx_write_name(ngx_llm_compose_t *rq,
@@ -32,8 +30,6 @@ static ngx_int_t ngx_llm_watsonx_write_part(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static void ngx_llm_watsonx_write_text(ngx_llm_compose_t *rq,
     ngx_str_t *text);
-static void ngx_llm_watsonx_write_image(ngx_llm_compose_t *rq,
-    ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_watsonx_write_file(ngx_llm_compose_t *rq,
     ngx_llm_message_t *m, ngx_llm_part_t *part);
 static ngx_int_t ngx_llm_watsonx_write_video(ngx_llm_compose_t *rq,
@@ -240,57 +236,11 @@ ngx_llm_watsonx_write_assistant(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
         ngx_llm_out_char(out, '"');
     }
 
-    if (calls && ngx_llm_watsonx_write_calls(rq, m, turn) != NGX_OK) {
+    if (calls && ngx_llm_compose_write_calls(rq, m, turn) != NGX_OK) {
         return NGX_ERROR;
     }
 
     ngx_llm_out_char(out, '}');
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_llm_watsonx_write_calls(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
-    ngx_uint_t turn)
-{
-    ngx_str_t                input;
-    ngx_uint_t               n;
-    ngx_llm_out_t           *out;
-    ngx_llm_part_t          *part;
-    ngx_llm_compose_call_t  *call;
-
-    n = 0;
-    out = rq->out;
-
-    ngx_llm_out_lit(out, ",\"tool_calls\":[");
-
-    for (part = m->parts; part; part = part->next) {
-
-        if (part->type != NGX_LLM_PART_TOOL_CALL) {
-            continue;
-        }
-
-        if (n++) {
-            ngx_llm_out_char(out, ',');
-        }
-
-        if (ngx_llm_compose_input(rq, part, &input) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        call = ngx_llm_compose_call(rq, part, turn);
-
-        ngx_llm_out_lit(out, "{\"id\":");
-        ngx_llm_out_quoted(out, &call->id);
-        ngx_llm_out_lit(out, ",\"type\":\"function\",\"function\":{\"name\":");
-        ngx_llm_out_quoted(out, &part->name);
-        ngx_llm_out_lit(out, ",\"arguments\":\"");
-        ngx_llm_out_escape_raw(out, &input);
-        ngx_llm_out_lit(out, "\"}}");
-    }
-
-    ngx_llm_out_char(out, ']');
 
     return NGX_OK;
 }
@@ -427,7 +377,7 @@ ngx_llm_watsonx_write_part(ngx_llm_compose_t *rq, ngx_llm_message_t *m,
             return ngx_llm_compose_refuse_part(rq, m, "an uploaded image");
         }
 
-        ngx_llm_watsonx_write_image(rq, part);
+        ngx_llm_compose_write_image(rq, part);
         return NGX_OK;
 
     case NGX_LLM_PART_AUDIO:
@@ -449,39 +399,6 @@ ngx_llm_watsonx_write_text(ngx_llm_compose_t *rq, ngx_str_t *text)
     ngx_llm_out_lit(rq->out, "{\"type\":\"text\",\"text\":");
     ngx_llm_out_quoted(rq->out, text);
     ngx_llm_out_char(rq->out, '}');
-}
-
-
-static void
-ngx_llm_watsonx_write_image(ngx_llm_compose_t *rq, ngx_llm_part_t *part)
-{
-    ngx_str_t       detail;
-    ngx_llm_out_t  *out;
-
-    out = rq->out;
-
-    ngx_llm_out_lit(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"");
-
-    if (part->data.len) {
-        ngx_llm_compose_data_url(part, "image/jpeg", out);
-
-    } else {
-        ngx_llm_out_str(out, &part->url);
-    }
-
-    ngx_llm_out_char(out, '"');
-
-    detail = ngx_llm_json_str(ngx_llm_json_get(part->node, "image_url"),
-                              "detail");
-
-    if (ngx_llm_json_is(&detail, "auto") || ngx_llm_json_is(&detail, "low")
-        || ngx_llm_json_is(&detail, "high"))
-    {
-        ngx_llm_out_lit(out, ",\"detail\":");
-        ngx_llm_out_quoted(out, &detail);
-    }
-
-    ngx_llm_out_lit(out, "}}");
 }
 
 

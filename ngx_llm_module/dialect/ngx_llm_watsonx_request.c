@@ -17,7 +17,6 @@ static ngx_int_t ngx_llm_watsonx_write_tools(ngx_llm_compose_t *rq);
 static void ngx_llm_watsonx_write_tool(ngx_llm_compose_t *rq,
     ngx_llm_tool_t *tool);
 static void ngx_llm_watsonx_write_choice(ngx_llm_compose_t *rq);
-static void ngx_llm_watsonx_write_format(ngx_llm_compose_t *rq);
 static ngx_int_t ngx_llm_watsonx_write_effort(ngx_llm_compose_t *rq);
 
 
@@ -128,7 +127,7 @@ ngx_llm_watsonx_write_request(ngx_llm_chat_t *chat, ngx_llm_target_t *target,
         return NGX_ERROR;
     }
 
-    ngx_llm_watsonx_write_format(&rq);
+    ngx_llm_compose_response_format(rq.chat, 0, rq.out);
 
     if (ngx_llm_watsonx_write_effort(&rq) != NGX_OK) {
         return NGX_ERROR;
@@ -222,17 +221,9 @@ ngx_llm_watsonx_write_tool(ngx_llm_compose_t *rq, ngx_llm_tool_t *tool)
 
     out = rq->out;
 
-    ngx_llm_out_lit(out, "{\"type\":\"function\",\"function\":{\"name\":");
-    ngx_llm_out_quoted(out, &tool->name);
-
-    if (tool->description.data) {
-        ngx_llm_out_lit(out, ",\"description\":");
-        ngx_llm_out_quoted(out, &tool->description);
-    }
-
+    ngx_llm_compose_tool(rq, tool);
     ngx_llm_compose_schema(tool, &schema);
 
-    ngx_llm_out_lit(out, ",\"parameters\":");
     ngx_llm_out_str(out, &schema);
 
     ngx_llm_out_lit(out, "}}");
@@ -272,46 +263,6 @@ ngx_llm_watsonx_write_choice(ngx_llm_compose_t *rq)
     default: /* NGX_LLM_TOOL_CHOICE_UNSET */
         return;
     }
-}
-
-
-static void
-ngx_llm_watsonx_write_format(ngx_llm_compose_t *rq)
-{
-    ngx_llm_out_t   *out;
-    ngx_llm_chat_t  *chat;
-
-    out = rq->out;
-    chat = rq->chat;
-
-    if (chat->format == NGX_LLM_FORMAT_TEXT) {
-        return;
-    }
-
-    if (chat->format == NGX_LLM_FORMAT_JSON || chat->schema.len == 0) {
-        ngx_llm_out_lit(out, ",\"response_format\":{\"type\":"
-                             "\"json_object\"}");
-        return;
-    }
-
-    ngx_llm_out_lit(out, ",\"response_format\":{\"type\":\"json_schema\","
-                         "\"json_schema\":{\"name\":");
-
-    if (chat->schema_name.len) {
-        ngx_llm_out_quoted(out, &chat->schema_name);
-
-    } else {
-        ngx_llm_out_lit(out, "\"output\"");
-    }
-
-    ngx_llm_out_lit(out, ",\"schema\":");
-    ngx_llm_out_str(out, &chat->schema);
-
-    if (chat->schema_strict) {
-        ngx_llm_out_lit(out, ",\"strict\":true");
-    }
-
-    ngx_llm_out_lit(out, "}}");
 }
 
 

@@ -208,20 +208,11 @@ ngx_http_llm_embed_overlay(ngx_http_llm_attempt_t *at, ngx_llm_embed_t *embed)
     ngx_int_t        rc;
     ngx_llm_chat_t  *copy;
 
-    copy = ngx_palloc(at->request->pool, sizeof(ngx_llm_chat_t));
-    if (copy == NULL) {
-        return NGX_ERROR;
-    }
-
     rc = ngx_llm_call_overlay(&at->ctx->chat, &at->target,
-                              ngx_llm_embed_params, copy);
+                              ngx_llm_embed_params, &copy);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
+    if (rc != NGX_OK || copy == NULL) {
+        return rc;
     }
 
     ngx_memzero(embed, sizeof(ngx_llm_embed_t));

@@ -198,20 +198,11 @@ ngx_http_llm_rerank_overlay(ngx_http_llm_attempt_t *at,
 
     *rerank = at->state;
 
-    copy = ngx_palloc(at->request->pool, sizeof(ngx_llm_chat_t));
-    if (copy == NULL) {
-        return NGX_ERROR;
-    }
-
     rc = ngx_llm_call_overlay(&at->ctx->chat, &at->target,
-                              ngx_llm_rerank_params, copy);
+                              ngx_llm_rerank_params, &copy);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
+    if (rc != NGX_OK || copy == NULL) {
+        return rc;
     }
 
     *rerank = ngx_pcalloc(at->request->pool, sizeof(ngx_llm_rerank_t));

@@ -426,8 +426,13 @@ test_params(void)
                  "\"description\":\"d\",\"strict\":true,\"schema\":"
                  "{\"b\":1.0,\"a\":2}}}}",
                  TEST_OUT ",\"response_format\":{\"type\":\"json_schema\","
-                 "\"json_schema\":{\"name\":\"n\",\"schema\":{\"b\":1.0,"
-                 "\"a\":2},\"strict\":true}}}");
+                 "\"json_schema\":{\"name\":\"n\",\"description\":\"d\","
+                 "\"schema\":{\"b\":1.0,\"a\":2},\"strict\":true}}}");
+    test_neutral("{\"model\":\"x\"," TEST_USER ",\"response_format\":{"
+                 "\"type\":\"json_schema\",\"json_schema\":{\"name\":"
+                 "\"n\"}}}",
+                 TEST_OUT ",\"response_format\":{\"type\":"
+                 "\"json_object\"}}");
     test_neutral("{\"model\":\"x\"," TEST_USER ",\"response_format\":{"
                  "\"type\":\"json_schema\",\"json_schema\":{\"schema\":{}}}}",
                  TEST_OUT ",\"response_format\":{\"type\":\"json_schema\","
