@@ -544,3 +544,44 @@ is(by('one', "listen?$_", '{"a":1}'), 403, $_)
         'model_id=o%74her', 'model=gpt-a%00' . 'x' x 300;
 is(by('all', 'listen?model=other', '{"a":1}'), 200, "of a key for all");
 --- model: deployment a up-a;
+
+
+
+=== TEST 19: usage in the words of the dialect
+--- config eval: $::config
+--- do
+my $n = 0;
+
+sub usage {
+    my ($name, $path, $answer, $like) = @_;
+
+    provider('a')->play("json $answer\n");
+    ask('{"model":"x"}', path => "/up/$path");
+    like(logged(++$n), qr/^200\|OK\|a\|1\|x\|x\|$like/, $name);
+}
+
+usage('Gemini at Vertex AI', 'models/x:generateContent',
+      '{"candidates":[],"usageMetadata":{"promptTokenCount":9,'
+      . '"candidatesTokenCount":4,"totalTokenCount":13}}', '9\|4\|');
+usage('Claude there', 'models/x:rawPredict',
+      '{"usage":{"input_tokens":10,"cache_read_input_tokens":5,'
+      . '"output_tokens":9}}', '15\|9\|-\|-\|0\|5');
+--- provider_a: dialect vertex; project p; location us-central1; key none;
+
+
+
+=== TEST 20: usage of watsonx.ai and of Replicate
+--- config eval
+$::config . "location /b/ { llm_relay b; llm_auth off; client_max_body_size 64m; client_body_buffer_size 128k; }\n"
+--- do
+provider('a')->play('json {"choices":[],"usage":{"prompt_tokens":7,'
+    . '"completion_tokens":3,"total_tokens":10}}' . "\n");
+ask('{"model_id":"x"}', path => '/up/text/chat');
+like(logged(1), qr/^200\|OK\|a\|1\|x\|x\|7\|3\|/, "watsonx");
+
+provider('b')->play('json {"status":"succeeded","output":["a"],"metrics":'
+    . '{"input_token_count":6,"output_token_count":2}}' . "\n");
+ask('{"version":"x"}', path => '/b/predictions');
+like(logged(2), qr/^200\|OK\|b\|1\|x\|x\|6\|2\|/, "Replicate");
+--- provider_a: dialect watsonx; project p; key none;
+--- provider_b: dialect replicate; key none;

@@ -216,3 +216,25 @@ for my $query (join('&', ('a=1') x 65), 'a=' . '%' x 16384) {
 is(scalar provider('a')->seen, 1, "not sent");
 --- http
     large_client_header_buffers 4 64k;
+
+
+
+=== TEST 8: SageMaker: usage in events that messages cut
+--- provider_a eval
+"dialect sagemaker; region us-east-1; key env:LLM_TEST_AWS; "
+. "url http://127.0.0.1:" . Gateway::provider('a')->port . ";"
+--- do
+my $script = <<'_END_';
+part data: {"choices":[{"delta":{"content":"\"usage\":{}"}}]}%0a%0adata: {"choices":[],"us
+part age":{"prompt_tokens":21,"completion_to
+part kens":4,"total_tokens":25}}%0a%0adata: [DONE]%0a%0a
+_END_
+
+provider('a')->play(stream($script));
+
+my $res = ask('{"messages":[],"stream":true}',
+              path => '/bedrock/endpoints/own/invocations-response-stream');
+
+ok($res->{body} eq EventStream::script($script), "as they came");
+ok($res->{whole}, "to the end");
+like(logged(1), qr/^200\|OK\|a\|1\|own\|own\|21\|4\|/, "usage");

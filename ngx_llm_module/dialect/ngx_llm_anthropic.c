@@ -41,7 +41,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_anthropic_relay = {
     ngx_llm_anthropic_usages,
     ngx_llm_anthropic_relay_usage,
     NULL,
-    NULL
+    NULL,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 

@@ -56,7 +56,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_bedrock_relay = {
     ngx_llm_bedrock_usages,
     ngx_llm_bedrock_relay_usage,
     "bytes",
-    NULL
+    NULL,
+    "modelId",
+    ngx_null_string,
+    1
 };
 
 

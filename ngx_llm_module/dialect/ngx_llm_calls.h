@@ -95,6 +95,15 @@ struct ngx_llm_relay_dialect_s {
 
     /* how it reranks if nothing else is said; MAY be NULL: it does not */
     const ngx_llm_rerank_form_t  *rerank;
+
+    /*
+     * Where its own API names the model: a member beside "model", MAY be NULL;
+     * what stands before it in a path, MAY be empty, and how many parts of a
+     * path a name has
+     */
+    char                     *model;
+    ngx_str_t                 model_path;
+    ngx_uint_t                model_parts;
 };
 
 
@@ -105,6 +114,10 @@ extern const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_bedrock_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay;
 extern const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_vertex_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_sagemaker_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_watsonx_relay;
+extern const ngx_llm_relay_dialect_t  ngx_llm_replicate_relay;
 
 
 /* clients, who all speak OpenAI's dialect here */
@@ -116,7 +129,9 @@ extern const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay;
 ngx_int_t ngx_llm_openai_read_call(ngx_llm_chat_t *chat,
     ngx_uint_t need_model, ngx_llm_error_t *err);
 
-/* the value of "usage" in OpenAI's form; see ngx_llm_relay_dialect_t */
+/* the member "usage" in OpenAI's form; see ngx_llm_relay_dialect_t */
+extern char  *ngx_llm_openai_usages[];
+
 void ngx_llm_openai_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
     ngx_llm_usage_t *usage);
 

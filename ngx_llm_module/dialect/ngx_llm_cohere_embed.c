@@ -52,7 +52,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_cohere_relay = {
     ngx_llm_cohere_usages,
     ngx_llm_cohere_relay_usage,
     NULL,
-    &ngx_llm_rerank_cohere
+    &ngx_llm_rerank_cohere,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 

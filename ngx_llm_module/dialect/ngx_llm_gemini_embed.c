@@ -53,7 +53,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_gemini_relay = {
     ngx_llm_gemini_usages,
     ngx_llm_gemini_relay_usage,
     NULL,
-    NULL
+    NULL,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 

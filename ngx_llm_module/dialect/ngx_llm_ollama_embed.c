@@ -35,7 +35,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_ollama_relay = {
     ngx_llm_ollama_usages,
     ngx_llm_ollama_relay_usage,
     NULL,
-    NULL
+    NULL,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 

@@ -35,7 +35,7 @@ static char  *ngx_llm_mistral_paths[] = {
 };
 
 
-static char  *ngx_llm_openai_usages[] = { "usage", NULL };
+char  *ngx_llm_openai_usages[] = { "usage", NULL };
 
 
 const ngx_llm_relay_dialect_t  ngx_llm_openai_relay = {
@@ -43,7 +43,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_openai_relay = {
     ngx_llm_openai_usages,
     ngx_llm_openai_relay_usage,
     NULL,
-    &ngx_llm_rerank_jina
+    &ngx_llm_rerank_jina,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 
@@ -52,7 +55,10 @@ const ngx_llm_relay_dialect_t  ngx_llm_mistral_relay = {
     ngx_llm_openai_usages,
     ngx_llm_openai_relay_usage,
     NULL,
-    NULL
+    NULL,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 

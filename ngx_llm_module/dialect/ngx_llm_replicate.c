@@ -8,6 +8,7 @@
 
 
 #include "ngx_llm_replicate.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_events.h"
 #include "ngx_llm_openai.h"
 
@@ -40,8 +41,25 @@ static ngx_int_t ngx_llm_replicate_unfinished(ngx_pool_t *pool,
     ngx_llm_json_t *root, ngx_str_t *status, ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_replicate_output(ngx_pool_t *pool,
     ngx_llm_json_t *node, ngx_str_t *text);
+static void ngx_llm_replicate_relay_usage(ngx_uint_t name,
+    ngx_llm_json_t *node, ngx_llm_usage_t *usage);
 static void ngx_llm_replicate_usage(ngx_llm_json_t *metrics,
     ngx_llm_usage_t *usage);
+
+
+static char  *ngx_llm_replicate_usages[] = { "metrics", NULL };
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_replicate_relay = {
+    NULL,
+    ngx_llm_replicate_usages,
+    ngx_llm_replicate_relay_usage,
+    NULL,
+    NULL,
+    "version",
+    ngx_null_string,
+    2
+};
 
 
 const ngx_llm_dialect_t  ngx_llm_replicate = {
@@ -71,7 +89,7 @@ const ngx_llm_dialect_t  ngx_llm_replicate = {
     NULL,
 
     NULL,
-    NULL,
+    &ngx_llm_replicate_relay,
     NULL
 };
 
@@ -372,4 +390,12 @@ ngx_llm_replicate_usage(ngx_llm_json_t *metrics, ngx_llm_usage_t *usage)
     usage->prompt = prompt;
     usage->completion = completion;
     usage->reported = 1;
+}
+
+
+static void
+ngx_llm_replicate_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    ngx_llm_replicate_usage(node, usage);
 }

@@ -59,7 +59,7 @@ const ngx_llm_dialect_t  ngx_llm_sagemaker = {
     ngx_llm_bedrock_read_error_header,
 
     &ngx_llm_sagemaker_embed,
-    NULL,
+    &ngx_llm_sagemaker_relay,
     NULL
 };
 

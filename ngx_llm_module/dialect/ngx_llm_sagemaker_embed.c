@@ -38,6 +38,18 @@ const ngx_llm_embed_dialect_t  ngx_llm_sagemaker_embed = {
 };
 
 
+const ngx_llm_relay_dialect_t  ngx_llm_sagemaker_relay = {
+    NULL,
+    ngx_llm_openai_usages,
+    ngx_llm_openai_relay_usage,
+    NULL,
+    NULL,
+    NULL,
+    ngx_string("/endpoints/"),
+    1
+};
+
+
 static ngx_int_t
 ngx_llm_sagemaker_embed_write(ngx_llm_embed_t *embed,
     ngx_llm_target_t *target, ngx_llm_out_t *out, ngx_llm_error_t *err)

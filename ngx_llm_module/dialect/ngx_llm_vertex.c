@@ -45,7 +45,7 @@ const ngx_llm_dialect_t  ngx_llm_vertex = {
     NULL,
 
     &ngx_llm_vertex_embed,
-    NULL,
+    &ngx_llm_vertex_relay,
     NULL
 };
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_llm_vertex.h"
+#include "ngx_llm_calls.h"
 #include "ngx_llm_anthropic.h"
 #include "ngx_llm_gemini.h"
 
@@ -61,7 +62,7 @@ const ngx_llm_dialect_t  ngx_llm_vertex_claude = {
     NULL,
 
     NULL,
-    NULL,
+    &ngx_llm_vertex_relay,
     NULL
 };
 

@@ -34,6 +34,8 @@ static ngx_int_t ngx_llm_vertex_embed_read(ngx_llm_json_t *root,
     ngx_llm_error_t *err);
 static ngx_int_t ngx_llm_vertex_embed_predictions(ngx_llm_json_t *node,
     ngx_llm_embed_answer_t *answer);
+static void ngx_llm_vertex_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage);
 
 
 const ngx_llm_embed_dialect_t  ngx_llm_vertex_embed = {
@@ -46,6 +48,25 @@ const ngx_llm_embed_dialect_t  ngx_llm_vertex_embed = {
     ngx_llm_vertex_embed_path,
     ngx_null_string,
     ngx_llm_vertex_embed_read
+};
+
+
+/* of Gemini, and of Claude there */
+
+#define NGX_LLM_VERTEX_GEMINI  0
+
+static char  *ngx_llm_vertex_usages[] = { "usageMetadata", "usage", NULL };
+
+
+const ngx_llm_relay_dialect_t  ngx_llm_vertex_relay = {
+    NULL,
+    ngx_llm_vertex_usages,
+    ngx_llm_vertex_relay_usage,
+    NULL,
+    NULL,
+    NULL,
+    ngx_null_string,
+    1
 };
 
 
@@ -291,4 +312,17 @@ ngx_llm_vertex_embed_predictions(ngx_llm_json_t *node,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_llm_vertex_relay_usage(ngx_uint_t name, ngx_llm_json_t *node,
+    ngx_llm_usage_t *usage)
+{
+    if (name == NGX_LLM_VERTEX_GEMINI) {
+        ngx_llm_gemini_usage(node, usage);
+
+    } else {
+        ngx_llm_anthropic_relay.read_usage(0, node, usage);
+    }
 }

@@ -46,7 +46,7 @@ const ngx_llm_dialect_t  ngx_llm_watsonx = {
     NULL,
 
     &ngx_llm_watsonx_embed,
-    NULL,
+    &ngx_llm_watsonx_relay,
     NULL
 };
 

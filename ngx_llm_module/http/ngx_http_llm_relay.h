@@ -27,6 +27,7 @@ typedef struct {
                                                query */
 
     ngx_llm_multipart_t        multipart;
+    char                      *members[4];  /* that are looked for */
     ngx_llm_meter_t            meter;
     ngx_llm_meter_t            nested;      /* of objects inside */
     void                      *body;        /* its hash, for who signs; NULL:

@@ -63,6 +63,7 @@ ngx_http_llm_relay_answer(ngx_http_llm_attempt_t *at)
 ngx_int_t
 ngx_http_llm_relay_head(ngx_http_llm_attempt_t *at)
 {
+    ngx_uint_t                   flags;
     ngx_http_request_t          *r;
     ngx_http_upstream_t         *u;
     ngx_http_llm_relay_state_t  *state;
@@ -104,14 +105,20 @@ ngx_http_llm_relay_head(ngx_http_llm_attempt_t *at)
         return ngx_http_llm_relay_meter(at, 1);
     }
 
-    if ((at->provider->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM)
+    flags = at->provider->dialect->flags;
+
+    if ((flags & (NGX_LLM_DIALECT_EVENTSTREAM|NGX_LLM_DIALECT_PAYLOAD))
         && at->type.len >= sizeof("application/vnd.amazon.eventstream") - 1
         && ngx_strncasecmp(at->type.data,
                            (u_char *) "application/vnd.amazon.eventstream",
                            sizeof("application/vnd.amazon.eventstream") - 1)
            == 0)
     {
-        if (ngx_http_llm_relay_meter(at, 0) != NGX_OK) {
+        /* in payloads events go on from one message to the next */
+
+        if (ngx_http_llm_relay_meter(at, (flags & NGX_LLM_DIALECT_PAYLOAD) != 0)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -216,7 +223,9 @@ ngx_http_llm_relay_messages(ngx_http_llm_attempt_t *at, ngx_str_t *slice)
             break;
         }
 
-        ngx_llm_meter_reset(&state->meter);
+        if (at->provider->dialect->flags & NGX_LLM_DIALECT_EVENTSTREAM) {
+            ngx_llm_meter_reset(&state->meter);
+        }
 
         if (ngx_llm_meter_feed(&state->meter, frame.data.data,
                                frame.data.data + frame.data.len)

@@ -14,16 +14,8 @@
 #define NGX_HTTP_LLM_RELAY_NESTED  5
 
 
-typedef struct {
-    const ngx_llm_dialect_t   *dialect;
-    char                      *members[4];  /* ends with NULL */
-    ngx_str_t                  path;        /* the name follows */
-    ngx_uint_t                 parts;       /* of a name in a path */
-} ngx_http_llm_relay_place_t;
-
-
-static ngx_http_llm_relay_place_t *ngx_http_llm_relay_place(
-    ngx_http_llm_provider_t *provider);
+static const ngx_llm_relay_dialect_t *ngx_http_llm_relay_dialect(
+    ngx_http_llm_relay_t *relay);
 static ngx_int_t ngx_http_llm_relay_any_feed(ngx_http_request_t *r,
     void *data, u_char *p, u_char *last);
 static ngx_int_t ngx_http_llm_relay_any_member(void *data, ngx_uint_t name,
@@ -33,30 +25,6 @@ static ngx_int_t ngx_http_llm_relay_nested_member(void *data,
 static ngx_int_t ngx_http_llm_relay_query(ngx_http_request_t *r,
     ngx_http_llm_ctx_t *ctx, ngx_llm_error_t *err);
 static ngx_uint_t ngx_http_llm_relay_names_model(ngx_str_t *name);
-
-
-#define ngx_http_llm_relay_own(name)                                         \
-    { "model", "stream", name, NULL }
-
-
-/* where a dialect's own API names the model; the first row is any other's */
-
-static ngx_http_llm_relay_place_t  ngx_http_llm_relay_places[] = {
-
-    { NULL, ngx_http_llm_relay_own(NULL), ngx_null_string, 1 },
-
-    { &ngx_llm_bedrock, ngx_http_llm_relay_own("modelId"),
-      ngx_null_string, 1 },
-
-    { &ngx_llm_sagemaker, ngx_http_llm_relay_own(NULL),
-      ngx_string("/endpoints/"), 1 },
-
-    { &ngx_llm_watsonx, ngx_http_llm_relay_own("model_id"),
-      ngx_null_string, 1 },
-
-    { &ngx_llm_replicate, ngx_http_llm_relay_own("version"),
-      ngx_null_string, 2 }
-};
 
 
 /* what models are called, by whomever */
@@ -69,37 +37,30 @@ static char  *ngx_http_llm_relay_names[] = {
 };
 
 
-static ngx_http_llm_relay_place_t *
-ngx_http_llm_relay_place(ngx_http_llm_provider_t *provider)
+/* NULL: there is nothing to say of it */
+
+static const ngx_llm_relay_dialect_t *
+ngx_http_llm_relay_dialect(ngx_http_llm_relay_t *relay)
 {
-    ngx_uint_t  i, n;
-
-    if (provider == NULL) {
-        return &ngx_http_llm_relay_places[0];
-    }
-
-    n = sizeof(ngx_http_llm_relay_places) / sizeof(ngx_http_llm_relay_place_t);
-
-    for (i = 1; i < n; i++) {
-        if (ngx_http_llm_relay_places[i].dialect == provider->dialect) {
-            return &ngx_http_llm_relay_places[i];
-        }
-    }
-
-    return &ngx_http_llm_relay_places[0];
+    return relay->provider ? relay->provider->dialect->relay : NULL;
 }
 
 
 void
 ngx_http_llm_relay_meters(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    ngx_http_llm_relay_t  *relay;
+    ngx_http_llm_relay_t           *relay;
+    const ngx_llm_relay_dialect_t  *dialect;
 
     relay = ctx->call_data;
+    dialect = ngx_http_llm_relay_dialect(relay);
 
-    ngx_llm_meter_init(&relay->meter, r->pool,
-                       ngx_http_llm_relay_place(relay->provider)->members, 1,
-                       0);
+    relay->members[0] = "model";
+    relay->members[1] = "stream";
+    relay->members[2] = dialect ? dialect->model : NULL;
+    relay->members[3] = NULL;
+
+    ngx_llm_meter_init(&relay->meter, r->pool, relay->members, 1, 0);
 
     relay->meter.handler = ngx_http_llm_relay_any_member;
     relay->meter.data = relay;
@@ -393,48 +354,46 @@ ngx_http_llm_relay_names_model(ngx_str_t *name)
 ngx_int_t
 ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 {
-    size_t                       len;
-    u_char                      *p, *last;
-    ngx_str_t                    name, *said, *part;
-    ngx_uint_t                   i, parts;
-    ngx_http_llm_relay_t        *relay;
-    ngx_http_llm_relay_place_t  *place;
+    size_t                          len;
+    u_char                         *p, *last;
+    ngx_str_t                       name, part, *said;
+    ngx_uint_t                      i, own, parts;
+    const ngx_llm_relay_dialect_t  *dialect;
 
     static ngx_str_t  places[] = {
         ngx_string("/models/"),
         ngx_string("/model/"),
-        ngx_string("/deployments/"),
-        ngx_null_string
+        ngx_string("/deployments/")
     };
 
     if (ctx->call->path.len) {
         return NGX_OK;
     }
 
-    relay = ctx->call_data;
-    place = ngx_http_llm_relay_place(relay->provider);
+    dialect = ngx_http_llm_relay_dialect(ctx->call_data);
 
+    own = sizeof(places) / sizeof(places[0]);
     p = NULL;
     last = r->uri.data + r->uri.len;
 
-    for (i = 0; /* void */ ; i++) {
-        part = places[i].len ? &places[i] : &place->path;
-        len = part->len;
+    for (i = 0; i <= own; i++) {
 
-        if (len == 0) {
+        if (i < own) {
+            part = places[i];
+
+        } else if (dialect && dialect->model_path.len) {
+            part = dialect->model_path;
+
+        } else {
             break;
         }
 
-        if (r->uri.len >= len) {
-            p = ngx_strlcasestrn(r->uri.data, last, part->data, len - 1);
+        if (r->uri.len >= part.len) {
+            p = ngx_strlcasestrn(r->uri.data, last, part.data, part.len - 1);
         }
 
         if (p) {
-            p += len;
-            break;
-        }
-
-        if (part == &place->path) {
+            p += part.len;
             break;
         }
     }
@@ -445,7 +404,9 @@ ngx_http_llm_relay_path_model(ngx_http_request_t *r, ngx_http_llm_ctx_t *ctx)
 
     name.data = p;
 
-    for (parts = place->parts; p < last && (i || *p != ':'); p++) {
+    parts = dialect ? dialect->model_parts : 1;
+
+    for ( /* void */ ; p < last && (i || *p != ':'); p++) {
         if (*p == '/' && --parts == 0) {
             break;
         }
